@@ -1,0 +1,70 @@
+"""The book's Sphinx extension: live figures, alternative texts, and nothing from other hosts."""
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+from myst_nb.core.render import NbElementRenderer
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from tasks import ROOT, cache_folder
+
+LIBRARY = ROOT / "interestdecay_lib"
+EXPLORER = "<fading-explorer>"
+
+
+def mathjax_folder():
+    """MathJax as files, from a package of the lock (its name is no module name, so it is found by path)."""
+    folders = [Path(entry) / "sphinx-mathjax-offline" / "static" for entry in sys.path]
+    found = next((folder for folder in folders if (folder / "mathjax").is_dir()), None)
+    if found is None:
+        raise SystemExit("sphinx-mathjax-offline is not installed: run `make book`, which installs it")
+    return found
+
+
+def configure(app, config):
+    # Jupyter Book puts every *.js below a configured static folder on every page, so MathJax's folder is
+    # added here, after it has looked.
+    config.html_static_path = [*config.html_static_path, str(mathjax_folder())]
+    # Jupyter's cache knows the notebooks only; this folder changes with the library and the lock as well.
+    config.nb_execution_cache_path = str(cache_folder())
+
+
+def alternative_text(render_image):
+    """myst-nb takes alternative texts from cell metadata only; ours are computed and lie with the output."""
+
+    def render(self, data):
+        images = render_image(self, data)
+        alt = data.output_metadata.get(data.mime_type, {}).get("alt")
+        if alt:
+            for image in images:
+                image["alt"] = alt
+        return images
+
+    return render
+
+
+def page(app, pagename, templatename, context, doctree):
+    if EXPLORER in context.get("body", ""):
+        # inlined as a module: a module file does not load from file://
+        app.add_js_file(None, body=(LIBRARY / "explorer.js").read_text(encoding="utf-8"), type="module")
+        style = (LIBRARY / "explorer.css").read_text(encoding="utf-8")
+        context["metatags"] = context.get("metatags", "") + f"\n<style>{style}</style>"
+    # Thebe is not used; its start-up script is added twice and throws on every page.
+    context["script_files"] = [
+        script
+        for script in context.get("script_files", [])
+        if "thebe" not in str(getattr(script, "filename", script) or "")
+        and "THEBE_JS_URL" not in str((getattr(script, "attributes", None) or {}).get("body", ""))
+    ]
+
+
+def setup(app):
+    if importlib.util.find_spec("interestdecay_lib") is None:
+        raise SystemExit("the library is not installed: run `make book`, which installs it")
+    os.environ["INTERESTDECAY_FIGURES"] = "page"  # kernels started by the build draw every frame
+    NbElementRenderer.render_image = alternative_text(NbElementRenderer.render_image)
+    app.connect("config-inited", configure)
+    app.connect("html-page-context", page, priority=990)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

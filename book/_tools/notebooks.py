@@ -1,0 +1,170 @@
+"""Execute the chapters: for the book (into the execution cache) or for the repository (stored in place).
+
+Runs in the book's environment; `tasks.py` calls it.
+"""
+
+import hashlib
+import math
+import os
+import re
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from tasks import BUILD, CHAPTERS, ROOT, cache_folder, code_fingerprint, say
+
+TIMEOUT = 600  # seconds for one cell
+WORDS_PER_MINUTE = 200  # plain prose; a line of code costs as much as eight words
+TIME_LINE = re.compile(r"^\*\*Time:\*\* about .* to run\.$", re.MULTILINE)
+
+
+def execute(notebook, folder, figures):
+    """Run all cells in a fresh kernel; returns the seconds it took."""
+    started = time.monotonic()
+    client = NotebookClient(
+        notebook,
+        timeout=TIMEOUT,
+        kernel_name="python3",
+        record_timing=False,  # the cache's key covers the cells' metadata
+        resources={"metadata": {"path": str(folder)}},
+        extra_arguments=["--InteractiveShell.colors=NoColor"],
+    )
+    os.environ["INTERESTDECAY_FIGURES"] = figures
+    client.execute()
+    return time.monotonic() - started
+
+
+def execute_for_book():
+    """Execute what the cache does not hold yet, two notebooks at a time."""
+    from jupyter_cache import get_cache
+    from jupyter_cache.base import CacheBundleIn
+
+    cache = get_cache(str(cache_folder()))
+    notebooks = {path: nbformat.read(path, 4) for path in sorted(CHAPTERS.glob("*.ipynb"))}
+    waiting = {path: nb for path, nb in notebooks.items() if not _is_cached(cache, nb)}
+    say(f"Executing {len(waiting)} of {len(notebooks)} notebooks, the others are unchanged ...")
+    failed = []
+    with ThreadPoolExecutor(2) as pool:
+        jobs = {pool.submit(execute, nb, path.parent, "page"): path for path, nb in waiting.items()}
+        for done, job in enumerate(as_completed(jobs), start=1):
+            path = jobs[job]
+            try:
+                seconds = job.result()
+            except CellExecutionError as error:
+                failed.append(path.name)
+                say(f"  {done}/{len(jobs)}  {path.stem}: FAILED\n{error}")
+                continue
+            bundle = CacheBundleIn(waiting[path], str(path), data={"execution_seconds": seconds})
+            cache.cache_notebook_bundle(bundle, overwrite=True)
+            say(f"  {done}/{len(jobs)}  {path.stem}: {seconds:.0f} s")
+    if failed:
+        sys.exit(f"Failed: {', '.join(failed)}")
+
+
+def _is_cached(cache, notebook):
+    try:
+        cache.match_cache_notebook(notebook)
+    except KeyError:
+        return False
+    return True
+
+
+def store(names):
+    """Execute notebooks and write them back; without names, those whose code or library changed."""
+    paths = [Path(name).resolve() for name in names] or sorted(CHAPTERS.glob("*.ipynb"))
+    for path in paths:
+        notebook = nbformat.read(path, 4)
+        stamp = BUILD / "stored" / path.stem
+        key = _key(notebook)
+        if not names and stamp.exists() and stamp.read_text() == key:
+            say(f"{path.stem}: unchanged")
+            continue
+        try:
+            seconds = execute(notebook, path.parent, "still")
+        except CellExecutionError as error:
+            sys.exit(f"{path.stem}: FAILED\n{error}")
+        normalise(notebook, seconds)
+        temporary = path.with_suffix(".part")
+        nbformat.write(notebook, temporary)
+        temporary.replace(path)  # never a half-written notebook
+        stamp.parent.mkdir(parents=True, exist_ok=True)
+        stamp.write_text(_key(notebook))
+        say(f"{path.stem}: {seconds:.0f} s")
+
+
+def _key(notebook):
+    source = "\0".join(f"{cell.cell_type}:{cell.source}" for cell in notebook.cells)
+    return hashlib.sha256((source + code_fingerprint()).encode()).hexdigest()
+
+
+def normalise(notebook, seconds):
+    """Leave in the file only what a reader or a test needs, so that a diff shows real changes."""
+    notebook.metadata = nbformat.from_dict(
+        {
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"},
+        }
+    )
+    seen = {}
+    for cell in notebook.cells:
+        for key in ("execution", "collapsed", "jupyter", "trusted", "ExecuteTime"):
+            cell.metadata.pop(key, None)
+        # an id from the content: it stays when cells are added before it
+        name = hashlib.sha256(cell.source.encode()).hexdigest()[:10]
+        seen[name] = seen.get(name, 0) + 1
+        cell.id = name if seen[name] == 1 else f"{name}-{seen[name]}"
+        if cell.cell_type == "code":
+            cell.outputs = _merged(cell.outputs)
+            # cells that only hand numbers to the text are run and compared, but not shown on the page
+            if all(line.startswith("plots.say(") for line in cell.source.splitlines()):
+                cell.metadata["tags"] = sorted({*cell.metadata.get("tags", []), "remove-cell"})
+    opening = notebook.cells[0]
+    opening.source = TIME_LINE.sub(lambda _: time_line(notebook, seconds), opening.source)
+
+
+def _merged(outputs):
+    """Consecutive pieces of one stream as one, and no state of live widgets."""
+    merged = []
+    for output in outputs:
+        for kind in [k for k in output.get("data", {}) if "jupyter.widget" in k]:
+            del output["data"][kind]
+        same = merged and output.output_type == "stream" and merged[-1].get("name") == output.get("name")
+        if same and merged[-1].output_type == "stream":
+            merged[-1]["text"] += output["text"]
+        else:
+            merged.append(output)
+    return merged
+
+
+def reading_minutes(notebook):
+    """Minutes to read a chapter, to the next five; worked solutions are left out."""
+    words = 0
+    solution = False
+    for cell in notebook.cells:
+        solution = solution or "{solution-start}" in cell.source
+        if not solution:
+            words += (
+                len(cell.source.split())
+                if cell.cell_type == "markdown"
+                else 8 * len(cell.source.splitlines())
+            )
+        if "{solution-end}" in cell.source:
+            solution = False
+    return max(5, 5 * math.ceil(words / WORDS_PER_MINUTE / 5))
+
+
+def time_line(notebook, seconds):
+    running = max(5, 5 * math.ceil(seconds / 5))
+    return f"**Time:** about {reading_minutes(notebook)} minutes to read, {running} seconds to run."
+
+
+if __name__ == "__main__":
+    os.chdir(ROOT)
+    if sys.argv[1] == "execute":
+        execute_for_book()
+    else:
+        store(sys.argv[2:])

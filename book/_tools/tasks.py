@@ -1,0 +1,388 @@
+#!/usr/bin/env python3
+"""The commands behind the Makefile. Needs nothing but Python itself, so that it can set everything up.
+
+python book/_tools/tasks.py book        the same as: make book
+"""
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+VENV = ROOT / ".venv"
+BUILD = ROOT / "_build"
+HTML = BUILD / "html"
+PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+CHAPTERS = ROOT / "chapters"
+OLDEST, NEWEST = (3, 11), (3, 13)
+
+
+class Stop(Exception):
+    """Ends a command with one clear message."""
+
+
+# ------------------------------------------------------------------------------------------ fingerprints
+
+
+def digest(paths, salt=""):
+    """SHA-256 over the names and contents of files, folders taken whole."""
+    total = hashlib.sha256(salt.encode())
+    for path in paths:
+        files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+        for file in files:
+            if "__pycache__" in file.parts or ".ipynb_checkpoints" in file.parts:
+                continue
+            total.update(str(file.relative_to(ROOT)).encode() + b"\0" + file.read_bytes() + b"\0")
+    return total.hexdigest()
+
+
+def code_fingerprint():
+    """Changes when the library, the lock or Python changes: what every executed notebook depends on."""
+    version = "{}.{}".format(*sys.version_info[:2])
+    return digest([ROOT / "interestdecay_lib", ROOT / "requirements.txt"], salt=version)[:16]
+
+
+def book_fingerprint():
+    names = ["book", "chapters", "_config.yml", "_toc.yml", "tests/benchmarks/results.json"]
+    return digest([ROOT / name for name in names if (ROOT / name).exists()], salt=code_fingerprint())
+
+
+def cache_folder():
+    """Jupyter's execution cache knows the notebooks' code only; the folder's name adds the rest."""
+    return BUILD / ".jupyter_cache" / code_fingerprint()
+
+
+# ------------------------------------------------------------------------------------------- environment
+
+
+def environment():
+    """Create or complete .venv from the hashed lock. Does nothing when it is up to date."""
+    stamp = VENV / "lock.sha256"
+    wanted = digest([ROOT / "requirements.txt", ROOT / "pyproject.toml"], salt=str(ROOT))
+    if PYTHON.exists() and stamp.exists() and stamp.read_text() == wanted:
+        return
+    started = time.monotonic()
+    if not PYTHON.exists():
+        say("Creating the environment .venv ...")
+        # --clear: what an interrupted attempt left behind must not be mixed in
+        run([sys.executable, "-m", "venv", "--clear", str(VENV)], "could not create .venv")
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    packages = sum(line[:1].isalnum() for line in lines)
+    say(f"Installing up to {packages} packages from the lock (about 2 GB on disk, a few minutes) ...")
+    pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check"]
+    follow(
+        [*pip, "install", "--require-hashes", "-r", str(ROOT / "requirements.txt")],
+        counted="Collecting ",
+        failure="the packages could not be installed. Without a network? Set-up needs it once; after that "
+        "nothing does. What was downloaded is kept: run the same command again",
+    )
+    run(
+        [*pip, "install", "-q", "--no-deps", "--no-build-isolation", "--no-index", "-e", str(ROOT)],
+        "the library could not be installed into .venv",
+    )
+    stamp.write_text(wanted)
+    say(f"The environment is ready ({minutes(started)}).")
+
+
+def browser():
+    """Path of a Chromium or Chrome; on a Debian system run as root it is installed when missing."""
+    found = find_browser()
+    if found is None and shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0:
+        say("Installing Chromium for the page tests ...")
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        subprocess.run(["apt-get", "update"], check=False, **quiet)
+        command = ["apt-get", "install", "-y", "--no-install-recommends", "chromium", "fonts-noto-cjk"]
+        subprocess.run(command, check=False, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, **quiet)
+        found = find_browser()
+    if found is None:
+        raise Stop(
+            "the page tests drive a browser and found none. Install Chromium or Google Chrome, or set "
+            "BROWSER_PATH to its program. `make test-fast` does without"
+        )
+    return found
+
+
+def find_browser():
+    given = os.environ.get("BROWSER_PATH")
+    if given:
+        if not Path(given).exists():
+            raise Stop(f"BROWSER_PATH is {given}, which does not exist")
+        return given
+    for name in ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge"):
+        if shutil.which(name):
+            return shutil.which(name)
+    usual = [
+        "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+        "/Applications/Chromium.app/Contents/MacOS/Chromium",
+        "C:/Program Files/Google/Chrome/Application/chrome.exe",
+        "C:/Program Files (x86)/Microsoft/Edge/Application/msedge.exe",
+    ]
+    return next((path for path in usual if Path(path).exists()), None)
+
+
+# ---------------------------------------------------------------------------------------------- commands
+
+
+def book():
+    """Execute every notebook and build the book into _build/html."""
+    started = time.monotonic()
+    environment()
+    stamp, wanted = BUILD / "book.sha256", book_fingerprint()
+    index = HTML / "index.html"
+    if index.exists() and stamp.exists() and stamp.read_text() == wanted:
+        say(f"Nothing has changed. The book is at {index}")
+        return
+    stamp.unlink(missing_ok=True)
+    BUILD.mkdir(exist_ok=True)
+    run(
+        [str(PYTHON), str(ROOT / "book/_tools/notebooks.py"), "execute"],
+        "a notebook failed (its message stands above)",
+    )
+    executed = time.monotonic()
+    say("Building the pages ...")
+    log = BUILD / "book.log"
+    build = [str(PYTHON), "-m", "jupyter_book.cli.main", "build", str(ROOT), "--path-output", str(ROOT)]
+    with log.open("w", encoding="utf-8") as output:
+        code = subprocess.run(
+            [*build, "-n", "-W", "--keep-going"],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=clean(),
+            cwd=ROOT,
+        ).returncode
+    if code:
+        text = log.read_text(encoding="utf-8", errors="replace").splitlines()
+        told = [line for line in text if "WARNING" in line or "ERROR" in line] or text[-30:]
+        shown = "\n  ".join(told[-40:])
+        raise Stop(f"the pages could not be built without warnings:\n  {shown}\n(all of it: {log})")
+    for old in (BUILD / ".jupyter_cache").iterdir():
+        if old.is_dir() and old != cache_folder():
+            shutil.rmtree(old)
+    stamp.write_text(wanted)
+    say(f"Pages built in {minutes(executed)}; all of it took {minutes(started)}.")
+    say(f"The book is at {index}")
+
+
+def test(fast=False):
+    """Run ruff, the library's tests, nbval on every notebook, the build and the page tests."""
+    started = time.monotonic()
+    environment()
+    stages = []
+    pytest = [str(PYTHON), "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    reports = BUILD / "reports"
+    shutil.rmtree(reports, ignore_errors=True)
+    reports.mkdir(parents=True)
+
+    def stage(title, command, report=None, **variables):
+        say(f"\n== {title}")
+        begun = time.monotonic()
+        extra = ["--junitxml", str(reports / f"{report}.xml"), "-o", "junit_family=xunit1"] if report else []
+        code = subprocess.run([*command, *extra], cwd=ROOT, env=clean(**variables)).returncode
+        stages.append((title, code, counts(reports / f"{report}.xml") if report else None, minutes(begun)))
+
+    stage("ruff", [str(PYTHON), "-m", "ruff", "check", "--no-cache", "."])
+    coverage = ["--cov", "--cov-report=term:skip-covered", f"--cov-report=html:{BUILD / 'coverage'}"]
+    stage(
+        "the library",
+        [*pytest, "-n", "2", "--dist", "loadfile", *([] if fast else coverage), "-m", "not page"],
+        "library",
+        COVERAGE_FILE=str(BUILD / "coverage.data"),
+    )
+    if not fast:
+        stage(
+            "every notebook, strictly compared (nbval)",
+            [*pytest, "-n", "2", "--dist", "loadfile", "--nbval", "--nbval-cell-timeout=600", str(CHAPTERS)],
+            "notebooks",
+            INTERESTDECAY_FIGURES="still",
+        )
+        say("\n== the book")
+        begun = time.monotonic()
+        try:
+            book()
+            stages.append(("the book", 0, None, minutes(begun)))
+            stage(
+                "its pages, in a browser", [*pytest, "-m", "page", "tests"], "pages", BROWSER_PATH=browser()
+            )
+        except Stop as stop:
+            say(f"\n{stop}")
+            stages.append(("the book and its pages", 1, None, minutes(begun)))
+    summary(stages, started)
+
+
+def summary(stages, started):
+    say("\n== Summary")
+    total = {"passed": 0, "failed": 0, "skipped": 0}
+    for title, code, counted, took in stages:
+        words = ", ".join(f"{n} {what}" for what, n in (counted or {}).items() if n or what == "passed")
+        say(f"{'ok    ' if code == 0 else 'FAILED'}  {title:45} {took:>8}  {words}")
+        for what, n in (counted or {}).items():
+            total[what] += n
+        if code and not (counted or {}).get("failed"):
+            total["failed"] += 1  # a stage that is no pytest run, or died before it could count
+    say(f"\nAll of it took {minutes(started)}.")
+    say("{passed} passed, {failed} failed, {skipped} skipped".format(**total))
+    if total["failed"]:
+        sys.exit(1)
+
+
+def counts(report):
+    """Passed, failed and skipped tests of a JUnit report."""
+    try:
+        suites = list(ElementTree.parse(report).getroot().iter("testsuite"))
+    except (OSError, ElementTree.ParseError):
+        return None
+    numbers = {
+        key: sum(int(s.get(key, 0)) for s in suites) for key in ("tests", "failures", "errors", "skipped")
+    }
+    failed = numbers["failures"] + numbers["errors"]
+    passed = numbers["tests"] - failed - numbers["skipped"]
+    return {"passed": passed, "failed": failed, "skipped": numbers["skipped"]}
+
+
+def notebooks(paths):
+    """Execute the changed notebooks (or those named) from a clean kernel and store them normalised."""
+    environment()
+    command = [str(PYTHON), str(ROOT / "book/_tools/notebooks.py"), "store", *paths]
+    run(command, "a notebook failed (its message stands above); it was left as it is")
+
+
+def lab():
+    """Open the notebooks in JupyterLab."""
+    environment()
+    subprocess.run(
+        [str(PYTHON), "-m", "jupyter", "lab", "--notebook-dir", str(ROOT), str(CHAPTERS)], cwd=ROOT
+    )
+
+
+def lock():
+    """Compile requirements.in into the hashed lock for Linux, macOS and Windows (needs the network)."""
+    environment()
+    # the oldest Python's solution serves all, so that a class computes with the same versions
+    options = "--universal --generate-hashes --no-header --python-version 3.11 --fork-strategy fewest".split()
+    uv = [str(PYTHON), "-m", "uv", "pip", "compile", "-q"]
+    run(
+        [*uv, *options, "-o", "requirements.txt", "requirements.in"],
+        "the lock could not be compiled",
+    )
+    file = ROOT / "requirements.txt"
+    head = "# The lock: every version exact, every file hashed, for Linux, macOS and Windows. "
+    file.write_text(head + "Made by `make lock` from requirements.in.\n" + file.read_text(encoding="utf-8"))
+
+
+def benchmark():
+    """Measure the library against other tools and store the ratios (about five minutes)."""
+    environment()
+    run([str(PYTHON), str(ROOT / "tests/benchmarks/run.py")], "the benchmark failed")
+
+
+def clean_up():
+    """Remove everything that was generated, the environment included."""
+    for folder in (BUILD, VENV, ROOT / ".pytest_cache", ROOT / ".ruff_cache", ROOT / ".hypothesis"):
+        shutil.rmtree(folder, ignore_errors=True)
+    for folder in [*ROOT.rglob("__pycache__"), *ROOT.rglob(".ipynb_checkpoints")]:
+        shutil.rmtree(folder, ignore_errors=True)
+    say("Removed the build, the caches and the environment. Your notebooks are untouched.")
+
+
+# ------------------------------------------------------------------------------------------------ helpers
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def minutes(since):
+    seconds = time.monotonic() - since
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.1f} min"
+
+
+def clean(**variables):
+    """The environment of a child process: nothing of the reader's own Python or Jupyter set-up."""
+    dropped = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "JUPYTER_PATH", "MPLBACKEND", "KERAS_BACKEND")
+    kept = {key: value for key, value in os.environ.items() if key not in dropped}
+    own = {
+        "IPYTHONDIR": str(BUILD / "ipython"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    }
+    return {**kept, **own, **variables}
+
+
+def run(command, failure):
+    if subprocess.run(command, cwd=ROOT, env=clean()).returncode:
+        raise Stop(failure)
+
+
+def follow(command, counted, failure):
+    """Run a command, show how far it is, and its last lines if it fails."""
+    last, seen = [], 0
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=clean(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    for line in process.stdout:
+        line = line.rstrip()
+        if "is neither a file nor a directory" in line:  # local package folders that lack a package
+            continue
+        last = [*last[-14:], line]
+        if line.startswith(counted):
+            seen += 1
+            if seen % 25 == 0:
+                say(f"  {seen} packages found ...")
+        elif line.startswith("Installing collected"):
+            say("  all downloaded, unpacking ...")
+    if process.wait():
+        raise Stop("\n".join(last) + f"\n{failure}")
+
+
+COMMANDS = {
+    "book": book,
+    "test": test,
+    "test-fast": lambda: test(fast=True),
+    "notebooks": notebooks,
+    "lab": lab,
+    "lock": lock,
+    "benchmark": benchmark,
+    "clean": clean_up,
+    "environment": environment,
+    "browser": lambda: say(browser()),
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description="The commands of the book (make help lists them).")
+    parser.add_argument("command", choices=COMMANDS)
+    parser.add_argument("paths", nargs="*", help="notebooks (for the command notebooks)")
+    arguments = parser.parse_args()
+    if not OLDEST <= sys.version_info[:2] <= NEWEST:
+        raise Stop(
+            "this is Python {}.{}, and TensorFlow needs {}.{} to {}.{}. Name another one: "
+            "make {} PYTHON=python3.12".format(*sys.version_info[:2], *OLDEST, *NEWEST, arguments.command)
+        )
+    command = COMMANDS[arguments.command]
+    command(arguments.paths) if arguments.command == "notebooks" else command()
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Stop as stop:
+        sys.exit(f"\nStopped: {stop}")
+    except KeyboardInterrupt:
+        sys.exit("\nInterrupted. Nothing is lost: the same command goes on from here.")
+    except OSError as error:
+        reasons = {28: "the disk is full", 30: "the disk is read-only", 13: "no permission to write here"}
+        if error.errno not in reasons:
+            raise
+        sys.exit(f"\nStopped: {reasons[error.errno]} ({error.filename}). Nothing of yours was changed.")

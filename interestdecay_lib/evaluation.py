@@ -1,0 +1,846 @@
+"""Is it better than something simple? Scores, calibration, bootstrap intervals, baselines, one table.
+
+A forecast of *whether* is a probability ``p`` in [0, 1] scored against a 0/1 outcome ``y``; a forecast of
+*how often* is a mean ``mu >= 0`` scored against a count ``y``. One entry is one customer throughout.
+
+>>> y, p = [1, 0, 0, 1], [0.9, 0.2, 0.4, 0.3]
+>>> scores = score_probabilities(y, p)
+>>> round(scores["auc"], 2), round(scores["brier"], 3)
+(0.75, 0.175)
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from scipy.special import kl_div, xlogy
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.linear_model import LogisticRegression, PoissonRegressor
+from sklearn.metrics import (
+    brier_score_loss,
+    confusion_matrix,
+    log_loss,
+    mean_absolute_error,
+    roc_auc_score,
+    root_mean_squared_error,
+)
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
+
+from interestdecay_lib.sequences import PurchaseTask
+
+PROBABILITY_METRICS = ("log_loss", "brier", "auc")
+COUNT_METRICS = ("mae", "rmse", "poisson_deviance")
+HALF_LIVES = tuple(2.0 ** (k / 4) for k in range(33))
+"""Half-lives in weeks, from 1 to 256, each 19 % longer than the one before."""
+_RFM = ("recency", "frequency", "monetary", "tenure")
+_BLOCK = 64  # bootstrap replicates that are in memory at once
+
+
+# ---------------------------------------------------------------------------------------------- validation
+
+
+def _outcome(y: ArrayLike, *, binary: bool) -> np.ndarray:
+    y = np.asarray(y, dtype=float)
+    if y.ndim != 1 or y.size == 0:
+        raise ValueError(f"y must be one-dimensional with at least one entry, got shape {y.shape}")
+    if not np.isfinite(y).all():
+        raise ValueError(f"y holds {np.count_nonzero(~np.isfinite(y))} missing or infinite values")
+    if binary and not np.isin(y, (0, 1)).all():
+        raise ValueError(f"y must be 0 or 1 (bought or not), got {y[~np.isin(y, (0, 1))][0]:g} among them; "
+                         "for counts use score_counts, or score y > 0")
+    if not binary and (y < 0).any():
+        raise ValueError(f"y must be counts >= 0, got {y.min():g}")
+    return y
+
+
+def _forecast(values: ArrayLike, n: int, name: str) -> np.ndarray:
+    values = np.asarray(values, dtype=float)
+    if values.ndim == 0 or values.shape[-1] != n or values.ndim > 2:
+        raise ValueError(f"y has {n} entries but {name} has shape {values.shape}: "
+                         "give one forecast a customer")
+    if not np.isfinite(values).all():
+        raise ValueError(f"{name} holds {np.count_nonzero(~np.isfinite(values))} missing or infinite values")
+    if name == "p" and ((values < 0) | (values > 1)).any():
+        raise ValueError(f"p must be probabilities between 0 and 1, got values from {values.min():g} to "
+                         f"{values.max():g}; a logit needs the sigmoid first")
+    if name == "mu" and (values < 0).any():
+        raise ValueError(f"mu must be expected counts >= 0, got {values.min():g}; a log rate needs exp first")
+    return values
+
+
+def _probabilities(y: ArrayLike, p: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    y = _outcome(y, binary=True)
+    p = _forecast(p, y.size, "p")
+    if p.ndim != 1:
+        raise ValueError(f"p must be one-dimensional, got shape {p.shape}; score each seed by itself")
+    return y, p
+
+
+def _both_classes(y: np.ndarray) -> None:
+    if y.min() == y.max():
+        raise ValueError(f"y holds one class only (all {y[0]:g}): the AUC compares buyers with non-buyers "
+                         "and is undefined")
+
+
+# -------------------------------------------------------------------------------------------------- scores
+
+
+def score_probabilities(y: ArrayLike, p: ArrayLike, bins: int = 10) -> dict[str, float]:
+    r"""Scores of probability forecasts.
+
+    Parameters
+    ----------
+    y
+        Outcomes, 0 or 1, shape (n,).
+    p
+        Forecast probabilities of 1, shape (n,).
+    bins
+        Bins of (nearly) equal size for the calibration error.
+
+    Returns
+    -------
+    dict
+        ``log_loss``: :math:`-\frac1n\sum y\ln p+(1-y)\ln(1-p)` in nats; ``brier``:
+        :math:`\frac1n\sum(p-y)^2`; ``auc``: the chance that a random buyer has a higher p than a random
+        non-buyer, ties counted half; ``ece``: expected calibration error, the customer-weighted mean of
+        |mean p - share of buyers| over the bins; ``predicted_over_actual``: :math:`\sum p/\sum y`.
+
+    Raises
+    ------
+    ValueError
+        For different lengths, missing values, p outside [0, 1], y other than 0/1, or one class only.
+
+    Notes
+    -----
+    Log loss and Brier score are proper: the true probability minimises their expectation. The AUC only sees
+    the order. Source: Brier (1950), Verification of forecasts expressed in terms of probability.
+
+    Examples
+    --------
+    >>> scores = score_probabilities([1, 0], [0.5, 0.5])
+    >>> {name: round(value, 4) for name, value in scores.items()}  # a coin: ln 2, 1/4, 1/2
+    {'log_loss': 0.6931, 'brier': 0.25, 'auc': 0.5, 'ece': 0.0, 'predicted_over_actual': 1.0}
+    """
+    y, p = _probabilities(y, p)
+    _both_classes(y)
+    table = calibration_table(y, p, bins)
+    gaps = (table["predicted"] - table["actual"]).abs()
+    return {
+        "log_loss": float(log_loss(y, p, labels=[0, 1])),
+        "brier": float(brier_score_loss(y, p)),
+        "auc": float(roc_auc_score(y, p)),
+        "ece": float(np.average(gaps, weights=table["customers"])),
+        "predicted_over_actual": float(p.sum() / y.sum()),
+    }
+
+
+def score_counts(y: ArrayLike, mu: ArrayLike) -> dict[str, float]:
+    r"""Scores of expected counts.
+
+    Parameters
+    ----------
+    y
+        Counts, shape (n,).
+    mu
+        Expected counts, shape (n,).
+
+    Returns
+    -------
+    dict
+        ``mae``, ``rmse`` (in the unit of y); ``poisson_deviance``:
+        :math:`\frac2n\sum y\ln(y/\mu)-y+\mu` with :math:`0\ln 0=0`, infinite if mu = 0 where y > 0;
+        ``predicted_over_actual``: :math:`\sum\mu/\sum y` (nan if nobody buys).
+
+    Raises
+    ------
+    ValueError
+        For different lengths, missing values, or negative counts or means.
+
+    Notes
+    -----
+    The MAE is least at the median, which is 0 for most customers of most shops; RMSE and Poisson deviance
+    are least at the mean.
+
+    Examples
+    --------
+    >>> y = [0, 0, 0, 4]
+    >>> score_counts(y, [0, 0, 0, 0])["mae"], score_counts(y, [1, 1, 1, 1])["mae"]
+    (1.0, 1.5)
+    >>> score_counts(y, [0, 0, 0, 0])["rmse"] > score_counts(y, [1, 1, 1, 1])["rmse"]
+    True
+    """
+    y = _outcome(y, binary=False)
+    mu = _forecast(mu, y.size, "mu")
+    if mu.ndim != 1:
+        raise ValueError(f"mu must be one-dimensional, got shape {mu.shape}; score each seed by itself")
+    return {
+        "mae": float(mean_absolute_error(y, mu)),
+        "rmse": float(root_mean_squared_error(y, mu)),
+        "poisson_deviance": float(2 * kl_div(y, mu).mean()),
+        "predicted_over_actual": float(mu.sum() / y.sum()) if y.any() else float("nan"),
+    }
+
+
+def classification_at(y: ArrayLike, p: ArrayLike, threshold: float = 0.5) -> dict[str, float]:
+    r"""Confusion counts, and what is made of them, if every customer with p >= threshold is called a buyer.
+
+    Parameters
+    ----------
+    y
+        Outcomes, 0 or 1, shape (n,).
+    p
+        Forecast probabilities, shape (n,).
+    threshold
+        Between 0 and 1.
+
+    Returns
+    -------
+    dict
+        ``tp``, ``fp``, ``fn``, ``tn`` (customers); ``accuracy`` (TP+TN)/n; ``precision`` P = TP/(TP+FP), nan
+        if nobody is called a buyer; ``recall`` R = TP/(TP+FN), nan if nobody buys; ``f1`` the harmonic mean
+        :math:`2PR/(P+R)=2TP/(2TP+FP+FN)` of precision and recall, nan only if all three counts are 0.
+
+    Raises
+    ------
+    ValueError
+        As in :func:`score_probabilities`, and for a threshold outside [0, 1].
+
+    Examples
+    --------
+    >>> y = [1] * 16 + [0] * 84
+    >>> p = [0.9] * 8 + [0.1] * 8 + [0.9] * 2 + [0.1] * 82  # TP 8, FN 8, FP 2, TN 82
+    >>> at_half = classification_at(y, p)
+    >>> at_half["accuracy"], at_half["precision"], at_half["recall"], round(at_half["f1"], 8)
+    (0.9, 0.8, 0.5, 0.61538462)
+    """
+    y, p = _probabilities(y, p)
+    if not 0 <= threshold <= 1:
+        raise ValueError(f"threshold must lie between 0 and 1, got {threshold}")
+    tn, fp, fn, tp = (int(v) for v in confusion_matrix(y, p >= threshold, labels=[0, 1]).ravel())
+
+    def ratio(part: int, whole: int) -> float:
+        return part / whole if whole else float("nan")
+
+    return {
+        "tp": tp, "fp": fp, "fn": fn, "tn": tn,
+        "accuracy": ratio(tp + tn, y.size),
+        "precision": ratio(tp, tp + fp),
+        "recall": ratio(tp, tp + fn),
+        "f1": ratio(2 * tp, 2 * tp + fp + fn),
+    }
+
+
+def calibration_table(y: ArrayLike, p: ArrayLike, bins: int | Sequence[float] = 10, level: float = 0.95
+                      ) -> pd.DataFrame:
+    """Forecast and outcome side by side, in bins of similar forecasts (a reliability diagram as a table).
+
+    Parameters
+    ----------
+    y
+        Outcomes, 0 or 1, shape (n,).
+    p
+        Forecast probabilities, shape (n,).
+    bins
+        A number: bins of nearly equal size (equal forecasts stay together, so there may be fewer bins).
+        A sequence: the edges of the bins, increasing; the last bin includes its upper edge.
+    level
+        Of the interval.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a bin that is not empty: ``customers``, ``predicted`` (mean p), ``actual`` (share of 1), and
+        the Wilson score interval ``low``, ``high`` of that share.
+
+    Raises
+    ------
+    ValueError
+        As in :func:`score_probabilities`, for fewer than one bin, or edges that leave forecasts out.
+
+    Examples
+    --------
+    >>> table = calibration_table([0, 0, 1, 1], [0.1, 0.1, 0.6, 0.8], bins=2)
+    >>> table[["customers", "predicted", "actual"]].round(2).values.tolist()
+    [[2.0, 0.1, 0.0], [2.0, 0.7, 1.0]]
+    """
+    y, p = _probabilities(y, p)
+    if np.ndim(bins) == 0:
+        if int(bins) != bins or bins < 1:
+            raise ValueError(f"bins must be a whole number of at least 1, or edges; got {bins!r}")
+        inner = np.unique(np.quantile(p, np.linspace(0, 1, int(bins) + 1)[1:-1]))
+    else:
+        edges = np.asarray(bins, dtype=float)
+        if edges.size < 2 or (np.diff(edges) <= 0).any() or p.min() < edges[0] or p.max() > edges[-1]:
+            raise ValueError(f"edges must increase and cover all forecasts from {p.min():g} to {p.max():g}")
+        inner = edges[1:-1]
+    code = np.searchsorted(inner, p, side="right")
+    table = pd.DataFrame({"p": p, "y": y}).groupby(code).agg(
+        customers=("y", "size"), predicted=("p", "mean"), actual=("y", "mean")).reset_index(drop=True)
+    n, share = table["customers"], table["actual"]
+    z = _normal_quantile(level)
+    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
+    return table.assign(low=(centre - half).clip(lower=0), high=(centre + half).clip(upper=1))
+
+
+def _normal_quantile(level: float) -> float:
+    from scipy.stats import norm
+
+    return float(norm.ppf(0.5 + _level(level) / 2))
+
+
+def _level(level: float) -> float:
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie strictly between 0 and 1 (0.95 for 95 %), got {level}")
+    return level
+
+
+# ----------------------------------------------------------------------------------------------- bootstrap
+
+
+class Interval(NamedTuple):
+    """An estimate with the ends of its confidence interval; prints as ``0.764 [0.753, 0.774]``.
+
+    >>> f"{Interval(0.76391, 0.75280, 0.77450):.3f}"
+    '0.764 [0.753, 0.774]'
+    """
+
+    estimate: float
+    low: float
+    high: float
+
+    def __format__(self, spec: str) -> str:
+        return f"{self.estimate:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether 0 lies outside the interval."""
+        return self.low > 0 or self.high < 0
+
+
+def _auc_of(y: np.ndarray, p: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """The AUC as a function of customer weights: rank all customers once, then only add weights."""
+    order = np.argsort(p, kind="stable")
+    starts = np.flatnonzero(np.diff(p[order], prepend=-np.inf))  # equal forecasts form one step
+    bought = y[order]
+
+    def auc(weights: np.ndarray) -> np.ndarray:
+        ranked = weights[:, order]
+        total = np.add.reduceat(ranked, starts, axis=1)
+        positive = np.add.reduceat(ranked * bought, starts, axis=1)
+        negative = total - positive
+        below = np.cumsum(negative, axis=1) - negative / 2
+        with np.errstate(invalid="ignore"):
+            return np.einsum("ij,ij->i", positive, below) / (positive.sum(1) * negative.sum(1))
+
+    return auc
+
+
+def _losses(metric: str, y: np.ndarray, forecast: np.ndarray) -> np.ndarray:
+    """Loss of each customer; the metric is their mean (for rmse its root)."""
+    if metric == "log_loss":
+        tiny = np.finfo(float).eps  # as scikit-learn: a certain forecast that fails costs 36 nats
+        hit = np.where(y == 1, forecast, 1 - forecast)
+        return -np.log(np.clip(hit, tiny, 1 - tiny))
+    if metric in ("brier", "rmse"):
+        return (forecast - y) ** 2
+    if metric == "mae":
+        return np.abs(forecast - y)
+    return 2 * kl_div(y, forecast)
+
+
+def _weighted(metric: str, y: np.ndarray, forecast: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """The metric as a function of customer weights (replicates, n); seeds (2-D forecasts) are averaged."""
+    if forecast.ndim == 2:
+        seeds = [_weighted(metric, y, row) for row in forecast]
+        return lambda weights: np.mean([of(weights) for of in seeds], axis=0)
+    if metric == "auc":
+        return _auc_of(y, forecast)
+    if metric == "predicted_over_actual":
+        return lambda weights: weights @ forecast / (weights @ y)
+    losses = _losses(metric, y, forecast)
+    if metric == "rmse":
+        return lambda weights: np.sqrt(weights @ losses / weights.sum(1))
+    return lambda weights: weights @ losses / weights.sum(1)
+
+
+def _checked(metric: str, y: ArrayLike, forecast: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    if metric in PROBABILITY_METRICS:
+        y = _outcome(y, binary=True)
+        if metric == "auc":
+            _both_classes(y)
+        return y, _forecast(forecast, y.size, "p")
+    if metric in COUNT_METRICS or metric == "predicted_over_actual":
+        y = _outcome(y, binary=False)
+        return y, _forecast(forecast, y.size, "mu")
+    known = (*PROBABILITY_METRICS, *COUNT_METRICS, "predicted_over_actual")
+    why = " (resampling inflates a calibration error, so its percentiles mislead)" if metric == "ece" else ""
+    raise ValueError(f"unknown metric {metric!r}{why}; known: {', '.join(known)}; "
+                     "or give a function of the arrays")
+
+
+def _resampled_weights(n: int, groups: ArrayLike | None, replicates: int, seed: int | np.random.Generator
+                       ) -> Iterator[np.ndarray]:
+    """How often each row is drawn: blocks of shape (<= 64, n). Rows of one group are drawn together."""
+    if int(replicates) != replicates or replicates < 1:
+        raise ValueError(f"replicates must be a whole number of at least 1, got {replicates!r}")
+    code = None
+    if groups is not None:
+        code = pd.factorize(np.asarray(groups))[0]
+        if code.shape != (n,):
+            raise ValueError(f"groups must give one customer a row, shape ({n},), got {np.shape(groups)}")
+    units = n if code is None else int(code.max()) + 1
+    rng = np.random.default_rng(seed)
+    for start in range(0, int(replicates), _BLOCK):
+        rows = min(_BLOCK, int(replicates) - start)
+        drawn = rng.integers(units, size=(rows, units)) + units * np.arange(rows)[:, None]
+        weights = np.bincount(drawn.ravel(), minlength=rows * units).reshape(rows, units)
+        yield weights if code is None else weights[:, code]
+
+
+def _replicate(scores: Sequence[Callable[[np.ndarray], np.ndarray]], n: int, groups: ArrayLike | None,
+               replicates: int, seed: int | np.random.Generator) -> np.ndarray:
+    """All scores under the same resamples, shape (1 + replicates, scores); row 0 is the data as they are."""
+    rows = [np.column_stack([score(np.ones((1, n))) for score in scores])]
+    for block in _resampled_weights(n, groups, replicates, seed):
+        weights = block.astype(float)
+        rows.append(np.column_stack([score(weights) for score in scores]))
+    return np.concatenate(rows)
+
+
+def _interval(estimate: float, replicated: np.ndarray, level: float) -> Interval:
+    undefined = np.count_nonzero(np.isnan(replicated))
+    if undefined:
+        raise ValueError(f"the metric is undefined in {undefined} of {replicated.size} replicates (one class "
+                         "only, or nothing to divide by): too few customers for a bootstrap")
+    tail = (1 - _level(level)) / 2
+    low, high = np.quantile(replicated, [tail, 1 - tail])
+    return Interval(float(estimate), float(low), float(high))
+
+
+def bootstrap_interval(
+    metric: str | Callable[..., float], *arrays: ArrayLike, replicates: int = 1000,
+    seed: int | np.random.Generator = 0, level: float = 0.95, groups: ArrayLike | None = None,
+) -> Interval:
+    """Percentile bootstrap interval of a metric, resampling customers.
+
+    Parameters
+    ----------
+    metric
+        ``"log_loss"``, ``"brier"``, ``"auc"``, ``"mae"``, ``"rmse"``, ``"poisson_deviance"`` or
+        ``"predicted_over_actual"`` of (y, forecast), computed for all replicates at once; or any function of
+        the arrays that returns a number, called once a replicate.
+    arrays
+        Entry i of each belongs to row i; for a named metric (y, forecast), where a forecast of shape (seeds,
+        n) is scored seed by seed and averaged.
+    replicates
+        Number of resamples.
+    seed
+        A seed or a NumPy generator.
+    level
+        Of the interval.
+    groups
+        If rows are events: the customer of each row. Rows of one customer are then drawn together; without
+        it every row counts as one customer.
+
+    Returns
+    -------
+    Interval
+        (estimate, low, high).
+
+    Raises
+    ------
+    ValueError
+        For arrays of different lengths, unknown metrics, or metrics undefined in a resample.
+
+    Notes
+    -----
+    The interval covers the sampling of test customers. It does not cover another training set or another
+    random start. Source: Efron & Tibshirani (1993), An Introduction to the Bootstrap, ch. 13.
+
+    Examples
+    --------
+    >>> y, p = [0, 1, 0, 1, 1, 0, 0, 1], [0.2, 0.7, 0.4, 0.9, 0.3, 0.1, 0.5, 0.6]
+    >>> f"{bootstrap_interval('brier', y, p, seed=1):.2f}"
+    '0.15 [0.06, 0.27]'
+    """
+    _level(level)
+    if not arrays:
+        raise ValueError("give at least one array after the metric")
+    if callable(metric):
+        data = [np.asarray(a) for a in arrays]
+        if len({a.shape[0] if a.ndim else 0 for a in data}) != 1 or data[0].ndim == 0:
+            raise ValueError(f"the arrays must have the same length, got shapes {[a.shape for a in data]}")
+        n = data[0].shape[0]
+        estimate = float(metric(*data))
+        replicated = [
+            float(metric(*(np.repeat(a, row, axis=0) for a in data)))
+            for block in _resampled_weights(n, groups, replicates, seed) for row in block
+        ]
+        return _interval(estimate, np.array(replicated), level)
+    if len(arrays) != 2:
+        raise ValueError(f"the metric {metric!r} needs two arrays, y and the forecast, got {len(arrays)}")
+    y, forecast = _checked(metric, *arrays)
+    scores = _replicate([_weighted(metric, y, forecast)], y.size, groups, replicates, seed)[:, 0]
+    return _interval(scores[0], scores[1:], level)
+
+
+def paired_bootstrap(
+    metric: str | Callable[..., float], y: ArrayLike, first: ArrayLike, second: ArrayLike, *,
+    replicates: int = 1000, seed: int | np.random.Generator = 0, level: float = 0.95,
+    groups: ArrayLike | None = None,
+) -> Interval:
+    """Interval of metric(y, first) - metric(y, second), both scored on the same resampled customers.
+
+    What is hard for one model is mostly hard for the other too; on the same customers that noise cancels, and
+    the interval of the difference is much narrower than those of the two scores.
+
+    Parameters
+    ----------
+    metric
+        As in :func:`bootstrap_interval`; a function is called as ``metric(y, forecast)``.
+    y
+        Outcomes, shape (n,).
+    first, second
+        Two models' forecasts for the same customers, shape (n,) or, for a named metric, (seeds, n).
+    replicates, seed, level, groups
+        As in :func:`bootstrap_interval`.
+
+    Returns
+    -------
+    Interval
+        Of the difference; for losses a negative one favours ``first``.
+
+    Raises
+    ------
+    ValueError
+        As in :func:`bootstrap_interval`.
+
+    Examples
+    --------
+    >>> y = [0, 1, 0, 1, 1, 0, 0, 1]
+    >>> sharp, blunt = [0.2, 0.7, 0.4, 0.9, 0.3, 0.1, 0.5, 0.6], [0.5] * 8
+    >>> paired_bootstrap("brier", y, sharp, sharp, seed=1)
+    Interval(estimate=0.0, low=0.0, high=0.0)
+    >>> f"{paired_bootstrap('brier', y, sharp, blunt, seed=1):.2f}"
+    '-0.10 [-0.19, 0.02]'
+    """
+    if callable(metric):
+        def difference(y: np.ndarray, a: np.ndarray, b: np.ndarray) -> float:
+            return float(metric(y, a)) - float(metric(y, b))
+
+        return bootstrap_interval(difference, y, first, second, replicates=replicates, seed=seed, level=level,
+                                  groups=groups)
+    _level(level)
+    outcome, one = _checked(metric, y, first)
+    _, two = _checked(metric, y, second)
+    pair = [_weighted(metric, outcome, one), _weighted(metric, outcome, two)]
+    scores = _replicate(pair, outcome.size, groups, replicates, seed)
+    difference = scores[:, 0] - scores[:, 1]
+    return _interval(difference[0], difference[1:], level)
+
+
+def comparison_table(
+    y: ArrayLike, forecasts: Mapping[str, ArrayLike], metrics: Sequence[str] = PROBABILITY_METRICS, *,
+    reference: str | None = None, replicates: int = 500, seed: int = 0, level: float = 0.95,
+) -> pd.DataFrame:
+    """Scores of several models on the same customers, each with a bootstrap interval.
+
+    Parameters
+    ----------
+    y
+        Outcomes of the test customers, shape (n,): 0/1 for probabilities, counts for expected counts.
+    forecasts
+        Name of a model -> its forecasts, shape (n,), or (seeds, n) for a model trained several times: scored
+        seed by seed and averaged (never the forecasts: an ensemble is another model).
+    metrics
+        Names as in :func:`bootstrap_interval`.
+    reference
+        Name of a model. If given, the table holds the paired differences *model minus reference* instead.
+    replicates, seed, level
+        As in :func:`bootstrap_interval`; all models see the same resamples.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a model (the reference has none), for each metric the columns ``<metric>``,
+        ``<metric>_low``, ``<metric>_high``.
+
+    Raises
+    ------
+    ValueError
+        For no models, an unknown reference or metric, and invalid forecasts (naming the model).
+
+    Examples
+    --------
+    >>> y = [0, 1, 0, 1, 1, 0, 0, 1]
+    >>> models = {"sharp": [0.2, 0.7, 0.4, 0.9, 0.3, 0.1, 0.5, 0.6], "blunt": [0.5] * 8}
+    >>> comparison_table(y, models, ["brier"], seed=1).round(2)["brier"].to_dict()
+    {'sharp': 0.15, 'blunt': 0.25}
+    >>> comparison_table(y, models, ["brier"], reference="blunt", seed=1).round(2).values.tolist()
+    [[-0.1, -0.19, 0.03]]
+    """
+    if not forecasts:
+        raise ValueError("give at least one model")
+    if reference is not None and reference not in forecasts:
+        raise ValueError(f"unknown reference {reference!r}; the models are: {', '.join(forecasts)}")
+    _level(level)
+    scores, size = {}, 0
+    for name, forecast in forecasts.items():
+        for metric in metrics:
+            try:
+                outcome, checked = _checked(metric, y, forecast)
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from error
+            scores[name, metric], size = _weighted(metric, outcome, checked), outcome.size
+    values = _replicate(list(scores.values()), size, None, replicates, seed)
+    column = dict(zip(scores, values.T, strict=True))
+    rows: dict[str, dict[str, float]] = {name: {} for name in forecasts if name != reference}
+    for (name, metric), found in column.items():
+        if name != reference:
+            if reference is not None:
+                found = found - column[reference, metric]
+            interval = _interval(found[0], found[1:], level)
+            rows[name] |= dict(zip((metric, f"{metric}_low", f"{metric}_high"), interval, strict=True))
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")
+
+
+# ----------------------------------------------------------------------------------------------- baselines
+
+
+class Forecast(NamedTuple):
+    """What a model says of each customer: probability of buying ``p`` and expected purchases ``mu``."""
+
+    p: np.ndarray
+    mu: np.ndarray
+
+
+def stack(tasks: Sequence[PurchaseTask]) -> PurchaseTask:
+    """Several tasks below each other, for training on several cuts: a customer has one row a cut.
+
+    Parameters
+    ----------
+    tasks
+        With equal horizon and length of history. The result carries the cut of the last one.
+
+    Raises
+    ------
+    ValueError
+        For no tasks, or different horizons or histories.
+    """
+    if not tasks:
+        raise ValueError("give at least one task")
+    if len({(t.horizon_weeks, t.weekly.shape[1:]) for t in tasks}) > 1:
+        raise ValueError("the tasks must have the same horizon and history")
+    return dataclasses.replace(
+        tasks[-1], features=pd.concat([t.features for t in tasks]),
+        **{name: np.concatenate([getattr(t, name) for t in tasks])
+           for name in ("users", "weekly", "bought", "purchases")},
+    )
+
+
+def _column(half_life: float) -> str:
+    return f"decayed_{half_life:g}w"
+
+
+class _Baseline:
+    """A model of both questions: fit(task) learns from task.features, predict(task) -> Forecast(p, mu)."""
+
+    def _design(self, task: PurchaseTask) -> np.ndarray:
+        """Inputs, shape (n, k)."""
+        raise NotImplementedError
+
+    def _models(self) -> tuple[Any, Any]:
+        return _logistic(), _poisson()
+
+    def fit(self, task: PurchaseTask) -> _Baseline:
+        """Learn from the customers of a task; returns self."""
+        x = self._design(task)
+        bought, purchases = _outcomes(task)
+        self.classifier_, self.regressor_ = self._models()
+        with _one_thread():
+            self.classifier_.fit(x, bought)
+            self.regressor_.fit(x, purchases)
+        return self
+
+    def predict(self, task: PurchaseTask) -> Forecast:
+        """Forecasts for the customers of a task; its outcomes are not looked at."""
+        if not hasattr(self, "classifier_"):
+            raise ValueError(f"this {type(self).__name__} has not been fitted yet: call fit(task) first")
+        x = self._design(task)
+        with _one_thread():
+            return Forecast(self.classifier_.predict_proba(x)[:, 1], self.regressor_.predict(x))
+
+
+def _one_thread() -> threadpool_limits:
+    """Models this small are slower on several threads; and one thread adds in one order on every machine."""
+    return threadpool_limits(1)
+
+
+def _outcomes(task: PurchaseTask) -> tuple[np.ndarray, np.ndarray]:
+    return np.asarray(task.bought, dtype=float), np.asarray(task.purchases, dtype=float)
+
+
+def _logistic(C: float = np.inf) -> Pipeline:
+    return make_pipeline(StandardScaler(), LogisticRegression(C=C, solver="newton-cholesky", tol=1e-8))
+
+
+def _poisson() -> Pipeline:
+    return make_pipeline(StandardScaler(), PoissonRegressor(alpha=0, solver="newton-cholesky", tol=1e-8))
+
+
+def _features(task: PurchaseTask, columns: Sequence[str]) -> np.ndarray:
+    missing = [c for c in columns if c not in task.features.columns]
+    if missing:
+        hint = ("; make the task with purchase_task(log, ..., half_lives=...)"
+                if any(c.startswith("decayed_") for c in missing) else "")
+        raise ValueError(f"task.features lacks the columns {missing[:3]}{hint}")
+    return task.features[list(columns)].to_numpy(dtype=float)
+
+
+class BaseRate(_Baseline):
+    """The same forecast for everybody: the training customers' share of buyers and mean count."""
+
+    def fit(self, task: PurchaseTask) -> BaseRate:
+        self.p_, self.mu_ = float(np.mean(task.bought)), float(np.mean(task.purchases))
+        return self
+
+    def predict(self, task: PurchaseTask) -> Forecast:
+        if not hasattr(self, "p_"):
+            raise ValueError("this BaseRate has not been fitted yet: call fit(task) first")
+        n = len(task.users)
+        return Forecast(np.full(n, self.p_), np.full(n, self.mu_))
+
+
+class RecencyOnly(_Baseline):
+    """Logistic and Poisson regression on log(1 + weeks since the last purchase)."""
+
+    def _design(self, task: PurchaseTask) -> np.ndarray:
+        return np.log1p(_features(task, ["recency"]))
+
+
+class FrequencyOnly(_Baseline):
+    """Logistic and Poisson regression on log(number of purchase days)."""
+
+    def _design(self, task: PurchaseTask) -> np.ndarray:
+        return np.log(_features(task, ["frequency"]))
+
+
+class DecayedCount(_Baseline):
+    r"""Logistic and Poisson regression on :math:`\ln S_h`; the half-life is chosen on the training customers.
+
+    :math:`S_h=\sum_j 2^{-a_j/h}` over the purchases of a customer, :math:`a_j` their ages (weeks) at the cut.
+
+    Parameters
+    ----------
+    half_lives
+        Candidates in weeks; one candidate fixes the half-life. The task must hold their columns:
+        ``purchase_task(log, ..., half_lives=half_lives)``.
+
+    Attributes
+    ----------
+    half_life_, count_half_life_
+        The candidate with the greatest training log-likelihood, in weeks: of the logistic regression (does
+        the customer buy?) and of the Poisson regression (how often?).
+    profile_
+        Those log-likelihoods (nats; for Poisson up to a constant) by half-life, columns ``bought`` and
+        ``purchases``.
+    """
+
+    def __init__(self, half_lives: Sequence[float] = HALF_LIVES) -> None:
+        self.half_lives = [float(h) for h in np.atleast_1d(half_lives)]
+        if not self.half_lives or min(self.half_lives) <= 0:
+            raise ValueError(f"half_lives must be positive numbers of weeks, got {half_lives}")
+
+    def _log_sum(self, task: PurchaseTask, half_life: float) -> np.ndarray:
+        total = _features(task, [_column(half_life)])
+        if not (total > 0).all():
+            raise ValueError(f"{np.count_nonzero(~(total > 0))} decayed counts are not positive: every "
+                             "customer needs a purchase before the cut, and a half-life of "
+                             f"{half_life:g} weeks may be too short")
+        return np.log(total)
+
+    def fit(self, task: PurchaseTask) -> DecayedCount:
+        bought, purchases = _outcomes(task)
+        rows, fitted = {}, {}
+        with _one_thread():
+            for h in self.half_lives:
+                x = self._log_sum(task, h)
+                classifier, regressor = fitted[h] = _logistic().fit(x, bought), _poisson().fit(x, purchases)
+                mu = regressor.predict(x)
+                rows[h] = {
+                    "bought": -log_loss(bought, classifier.predict_proba(x)[:, 1], normalize=False),
+                    "purchases": float(np.sum(xlogy(purchases, mu) - mu)),
+                }
+        self.profile_ = pd.DataFrame.from_dict(rows, orient="index").rename_axis("half_life")
+        self.half_life_, self.count_half_life_ = (float(h) for h in self.profile_.idxmax())
+        self.classifier_, self.regressor_ = fitted[self.half_life_][0], fitted[self.count_half_life_][1]
+        return self
+
+    def predict(self, task: PurchaseTask) -> Forecast:
+        if not hasattr(self, "classifier_"):
+            raise ValueError("this DecayedCount has not been fitted yet: call fit(task) first")
+        return Forecast(self.classifier_.predict_proba(self._log_sum(task, self.half_life_))[:, 1],
+                        self.regressor_.predict(self._log_sum(task, self.count_half_life_)))
+
+
+class RFMLogistic(_Baseline):
+    """Logistic and Poisson regression on the logarithms of recency, frequency, monetary value and tenure.
+
+    Parameters
+    ----------
+    columns
+        Feature columns of the task; each enters as log(1 + value), a ``decayed_<h>w`` column as log(value).
+    C
+        Inverse strength of the L2 penalty on the standardised coefficients (infinite: none).
+    """
+
+    def __init__(self, columns: Sequence[str] = _RFM, C: float = 1.0) -> None:
+        if not C > 0:
+            raise ValueError(f"C must be positive, got {C}")
+        self.columns, self.C = list(columns), C
+
+    def _design(self, task: PurchaseTask) -> np.ndarray:
+        x = _features(task, self.columns)
+        decayed = np.array([c.startswith("decayed_") for c in self.columns])
+        return np.where(decayed, np.log(np.where(decayed, x, 1)), np.log1p(np.where(decayed, 0, x)))
+
+    def _models(self) -> tuple[Any, Any]:
+        return _logistic(self.C), _poisson()
+
+
+class Boosting(_Baseline):
+    """Gradient-boosted trees (scikit-learn's HistGradientBoosting) on the features, Poisson loss for counts.
+
+    Parameters
+    ----------
+    columns
+        Feature columns of the task, as they are.
+    iterations
+        Number of trees.
+    learning_rate, leaves, min_leaf, l2
+        Step size; leaves a tree; customers a leaf; penalty on the leaves' values.
+    seed
+        Random state of scikit-learn.
+    """
+
+    def __init__(self, columns: Sequence[str] = _RFM, iterations: int = 60, learning_rate: float = 0.05,
+                 leaves: int = 15, min_leaf: int = 50, l2: float = 0.0, seed: int = 0) -> None:
+        self.columns = list(columns)
+        self.settings = {"max_iter": iterations, "learning_rate": learning_rate, "max_leaf_nodes": leaves,
+                         "min_samples_leaf": min_leaf, "l2_regularization": l2, "early_stopping": False,
+                         "random_state": seed}
+
+    def _design(self, task: PurchaseTask) -> np.ndarray:
+        return _features(task, self.columns)
+
+    def _models(self) -> tuple[Any, Any]:
+        return (HistGradientBoostingClassifier(**self.settings),
+                HistGradientBoostingRegressor(loss="poisson", **self.settings))

@@ -1,0 +1,556 @@
+"""Keras networks of the book, and the few lines that train them.
+
+The builders are plain Keras: layers that ship with Keras, no ``Lambda``, no custom class. A model saved with
+``model.save("model.keras")`` therefore loads anywhere with ``keras.saving.load_model(path, safe_mode=True)``
+and holds everything it needs, its standardisation included: a reloaded model cannot be fed the wrong scale.
+
+This is the one module of the library that imports TensorFlow, and the one place that silences its start-up
+lines.
+
+Randomness is explicit: `seed` fixes the initial weights in a builder, and the order of the batches in
+`fit_network`. No global generator is read or moved. On one machine the same seeds give the same weights;
+another processor may round differently, and training widens such differences, so quote trained results
+coarsely.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # no information lines
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # no oneDNN notice, and one order of summation fewer
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+logging.getLogger("tensorflow").setLevel(logging.ERROR)  # retracing hints
+
+import keras  # noqa: E402
+import numpy as np  # noqa: E402
+import pandas as pd  # noqa: E402
+import tensorflow as tf  # noqa: E402
+
+__all__ = [
+    "CELLS",
+    "PURCHASE_LOSSES",
+    "article_lstm",
+    "compare_optimizers",
+    "fit_network",
+    "keras",
+    "predict_purchases",
+    "purchase_arrays",
+    "purchase_network",
+    "set_seed",
+]
+
+CELLS: dict[str, type[keras.layers.Layer]] = {
+    "lstm": keras.layers.LSTM,
+    "gru": keras.layers.GRU,
+    "rnn": keras.layers.SimpleRNN,
+}
+
+#: The loss of each head of `purchase_network`: proper for a 0/1 outcome and for a count.
+PURCHASE_LOSSES: dict[str, str] = {"bought": "binary_crossentropy", "purchases": "poisson"}
+
+Arrays = np.ndarray | dict[str, np.ndarray]
+
+
+def set_seed(seed: int) -> None:
+    """Seed Python, NumPy and Keras at once, for Keras code of your own.
+
+    The functions of this module do not need it (they take `seed`). It calls ``keras.utils.set_random_seed``,
+    which moves the *global* generators: call it once, at the top of a script, never inside a function that
+    others use.
+
+    Examples
+    --------
+    >>> set_seed(7)
+    >>> first = keras.random.uniform((2,))
+    >>> set_seed(7)
+    >>> bool((keras.random.uniform((2,)) == first).numpy().all())
+    True
+    """
+    keras.utils.set_random_seed(int(seed))
+
+
+def _positive(**sizes: int) -> None:
+    for name, size in sizes.items():
+        if isinstance(size, bool) or int(size) != size or size < 1:
+            raise ValueError(f"{name} must be a whole number of at least 1, got {size!r}")
+
+
+def article_lstm(
+    steps: int, features: int = 1, activation: str = "relu", *, units: int = 50, seed: int = 0
+) -> keras.Sequential:
+    """LSTM(50) - LSTM(50) - Dense(1): the network of the first two source articles, with a declared input.
+
+    ``000_546a42755634a22b.txt`` (5.2) prints it with ``activation="relu"``, ``001_9fe936743b4be437.txt``
+    (5.2) with Keras' default ``"tanh"``. Parameters: ``4·u·(features + u + 1) + 4·u·(2·u + 1) + u + 1`` with
+    u units.
+
+    Parameters
+    ----------
+    steps, features : int
+        Shape of one input row, ``(steps, features)``.
+    activation : {"relu", "tanh"}
+        Of both LSTM layers, in place of both tanh of the cell. ReLU leaves the cell state unbounded.
+    units : int
+        Units of each LSTM layer.
+    seed : int
+        Of the initial weights.
+
+    Returns
+    -------
+    keras.Sequential
+        Not compiled; `fit_network` does that. Output shape ``(n, 1)``, linear.
+
+    Examples
+    --------
+    >>> article_lstm(steps=11).count_params()
+    30651
+    """
+    _positive(steps=steps, features=features, units=units)
+    if activation not in ("relu", "tanh"):
+        raise ValueError(f'activation must be "relu" or "tanh", got {activation!r}')
+    init = keras.initializers
+    return keras.Sequential(
+        [
+            keras.Input((steps, features)),
+            keras.layers.LSTM(
+                units,
+                activation=activation,
+                return_sequences=True,
+                seed=seed,
+                kernel_initializer=init.GlorotUniform(seed),
+                recurrent_initializer=init.Orthogonal(seed=seed + 1),
+            ),
+            keras.layers.LSTM(
+                units,
+                activation=activation,
+                kernel_initializer=init.GlorotUniform(seed + 2),
+                recurrent_initializer=init.Orthogonal(seed=seed + 3),
+                seed=seed,
+            ),
+            keras.layers.Dense(1, kernel_initializer=init.GlorotUniform(seed + 4)),
+        ],
+        name="article_lstm",
+    )
+
+
+def purchase_network(
+    steps: int,
+    features: int,
+    units: int = 32,
+    cell: str = "lstm",
+    dropout: float = 0.0,
+    l2: float = 0.0,
+    static: Iterable[str] = (),
+    *,
+    seed: int = 0,
+) -> keras.Model:
+    """One recurrent trunk, two answers: will this customer buy (`bought`), and how often (`purchases`).
+
+    With h the last hidden state of the trunk, of size `units`::
+
+        bought     p  = sigmoid(w_p · h + b_p)     in (0, 1)     loss: binary cross-entropy
+        purchases  mu = exp(w_mu · h + b_mu)       above 0       loss: Poisson
+
+    Inputs are standardised inside the model by ``keras.layers.Normalization`` layers, whose means and
+    variances `fit_network` takes from its training rows, and only from these.
+
+    Parameters
+    ----------
+    steps, features : int
+        Shape of one customer's history, e.g. 39 weeks × 3.
+    units : int
+        Size of the trunk's state.
+    cell : {"lstm", "gru", "rnn"}
+        Kind of trunk.
+    dropout : float in [0, 1)
+        Share of h set to zero while training.
+    l2 : float
+        Adds ``l2 · Σ w²`` over all kernels (not biases) to the loss. Its gradient is ``2 · l2 · w``.
+    static : iterable of str
+        Names of further inputs, one number per customer each, joined to h: columns of ``task.features``. They
+        enter the model as ``log(1 + column)``; `purchase_arrays` prepares them.
+    seed : int
+        Of the initial weights and of the dropout masks.
+
+    Returns
+    -------
+    keras.Model
+        Not compiled. Input: an array ``(n, steps, features)``, or with `static` a dict with the key
+        ``weekly`` and one ``(n, 1)`` array per name. Output: dict of two ``(n, 1)`` arrays.
+
+    Raises
+    ------
+    ValueError
+        A size below 1, an unknown cell, a dropout outside [0, 1), a negative l2, a repeated name in `static`.
+
+    Examples
+    --------
+    >>> model = purchase_network(steps=39, features=3, units=8)
+    >>> sorted(model.output)
+    ['bought', 'purchases']
+    >>> int(sum(np.prod(w.shape) for w in model.trainable_weights)) == 4 * 8 * (3 + 8 + 1) + 2 * (8 + 1)
+    True
+    """
+    _positive(steps=steps, features=features, units=units)
+    if cell not in CELLS:
+        raise ValueError(f"cell must be one of {sorted(CELLS)}, got {cell!r}")
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout must lie in [0, 1), got {dropout!r}")
+    if not l2 >= 0:
+        raise ValueError(f"l2 must be zero or positive, got {l2!r}")
+    names = [static] if isinstance(static, str) else list(static)
+    if len(set(names)) != len(names) or "weekly" in names:
+        raise ValueError(f'static must name different columns, none of them "weekly", got {names}')
+
+    def penalty() -> keras.regularizers.Regularizer | None:
+        return keras.regularizers.L2(l2) if l2 else None
+
+    weekly = keras.Input((steps, features), name="weekly")
+    h = CELLS[cell](
+        units,
+        kernel_initializer=keras.initializers.GlorotUniform(seed),
+        recurrent_initializer=keras.initializers.Orthogonal(seed=seed + 1),
+        kernel_regularizer=penalty(),
+        recurrent_regularizer=penalty(),
+        seed=seed,  # unused without recurrent dropout; without it Keras draws one from the global generator
+        name=cell,
+    )(keras.layers.Normalization(name="standardise_weekly")(weekly))
+    extra = {name: keras.Input((1,), name=name) for name in names}
+    if extra:
+        scaled = [keras.layers.Normalization(name=f"standardise_{name}")(x) for name, x in extra.items()]
+        h = keras.layers.Concatenate(name="joined")([h, *scaled])
+    if dropout:
+        h = keras.layers.Dropout(dropout, seed=seed + 2, name="dropout")(h)
+
+    def head(name: str, activation: str, k: int) -> Any:
+        init = keras.initializers.GlorotUniform(seed + k)
+        dense = keras.layers.Dense(
+            1, activation=activation, kernel_initializer=init, kernel_regularizer=penalty(), name=name
+        )
+        return dense(h)
+
+    outputs = {"bought": head("bought", "sigmoid", 3), "purchases": head("purchases", "exponential", 4)}
+    return keras.Model({"weekly": weekly, **extra} if extra else weekly, outputs, name=f"purchase_{cell}")
+
+
+def purchase_arrays(
+    task: Any, rows: np.ndarray | None = None, static: Iterable[str] = ()
+) -> tuple[Arrays, dict[str, np.ndarray]]:
+    """Inputs and targets of `purchase_network` for some customers of a `sequences.PurchaseTask`.
+
+    Parameters
+    ----------
+    task : sequences.PurchaseTask
+        Anything with ``weekly`` (n, weeks, features), ``features`` (DataFrame, n rows), ``bought`` and
+        ``purchases`` (n,).
+    rows : array of int, optional
+        Positions of the customers, e.g. from ``sequences.split_users``; all of them by default.
+    static : iterable of str
+        Columns of ``task.features`` to add, as ``log(1 + column)``.
+
+    Returns
+    -------
+    inputs : array (m, weeks, features), or dict with ``weekly`` and one (m, 1) array per name
+    targets : dict with ``bought`` and ``purchases``, float32 (m, 1)
+
+    Raises
+    ------
+    KeyError
+        A name in `static` that is no column of ``task.features``.
+    """
+    rows = np.arange(len(task.weekly)) if rows is None else np.asarray(rows)
+    names = [static] if isinstance(static, str) else list(static)
+    if missing := [name for name in names if name not in task.features.columns]:
+        raise KeyError(f"{missing} are no columns of task.features; there are {list(task.features.columns)}")
+    weekly = np.ascontiguousarray(task.weekly[rows], dtype=np.float32)
+    targets = {
+        name: np.asarray(getattr(task, name), dtype=np.float32)[rows, None]
+        for name in ("bought", "purchases")
+    }
+    if not names:
+        return weekly, targets
+    columns = {
+        name: np.log1p(task.features[name].to_numpy(dtype=float)[rows, None]).astype(np.float32)
+        for name in names
+    }
+    return {"weekly": weekly, **columns}, targets
+
+
+def _leaves(arrays: Arrays) -> list[np.ndarray]:
+    return list(arrays.values()) if isinstance(arrays, Mapping) else [arrays]
+
+
+def _checked(name: str, pair: tuple[Arrays, Arrays]) -> tuple[Arrays, Arrays]:
+    """The pair as float32, targets with a last axis; refuses what Keras would silently train on."""
+    x, y = tf.nest.map_structure(lambda a: np.asarray(a, dtype=np.float32), tuple(pair))
+    sizes = sorted({len(a) for part in (x, y) for a in _leaves(part)})
+    if len(sizes) != 1 or sizes[0] == 0:
+        raise ValueError(f"{name}: inputs and targets need the same number of rows, above 0, got {sizes}")
+    for what, part in (("inputs", x), ("targets", y)):
+        if not all(np.isfinite(a).all() for a in _leaves(part)):
+            raise ValueError(f"{name}: the {what} hold NaN or infinite values; clean them before training")
+    y = tf.nest.map_structure(lambda a: a[:, None] if a.ndim == 1 else a, y)
+    return x, y
+
+
+def _standardise(model: keras.Model, x: Arrays) -> None:
+    """Give every Normalization layer the mean and variance of the training rows `x`."""
+    for layer in model.layers:
+        if not isinstance(layer, keras.layers.Normalization):
+            continue
+        values = x[layer.name.removeprefix("standardise_")] if isinstance(x, Mapping) else x
+        spread = values.reshape(-1, values.shape[-1]).std(axis=0)
+        if not (spread > 0).all():
+            raise ValueError(
+                f"layer {layer.name}: input feature(s) {np.flatnonzero(spread == 0).tolist()} have one "
+                "value in all training rows and cannot be standardised; drop them or train on more rows"
+            )
+        layer.adapt(values)
+
+
+def _optimizer(
+    optimizer: str | keras.optimizers.Optimizer, learning_rate: float | None, clipnorm: float | None
+):
+    if not isinstance(optimizer, str):
+        if learning_rate is not None:
+            raise ValueError("give learning_rate to the optimizer object, or name the optimizer by a string")
+        return optimizer
+    kinds = {
+        k.__name__.lower(): k
+        for k in (
+            keras.optimizers.SGD,
+            keras.optimizers.Adam,
+            keras.optimizers.RMSprop,
+            keras.optimizers.Adagrad,
+        )
+    }
+    if optimizer.lower() not in kinds:
+        raise ValueError(f"optimizer must be one of {sorted(kinds)} or a keras optimizer, got {optimizer!r}")
+    rate = {} if learning_rate is None else {"learning_rate": learning_rate}
+    return kinds[optimizer.lower()](clipnorm=clipnorm, **rate)
+
+
+def _has_two_heads(model: keras.Model) -> bool:
+    return set(getattr(model, "output_names", ())) == set(PURCHASE_LOSSES)
+
+
+def _default_loss(model: keras.Model) -> Any:
+    return PURCHASE_LOSSES if _has_two_heads(model) else "mse"
+
+
+def _shuffled(x: Arrays, y: Arrays, batch_size: int, seed: int) -> tuple[tf.data.Dataset, int]:
+    """Endless batches, all rows once an epoch in an order that depends on `seed` and epoch alone; steps.
+
+    Keras' and tf.data's own shuffling would mix in the global seed.
+    """
+    n = len(_leaves(x)[0])
+    x, y = tf.nest.map_structure(tf.constant, (x, y))
+
+    def epoch(k: tf.Tensor) -> tf.data.Dataset:
+        order = tf.random.experimental.stateless_shuffle(tf.range(n), seed=[seed, k])
+        return tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
+
+    def take(rows: tf.Tensor) -> Any:
+        return tf.nest.map_structure(lambda a: tf.gather(a, rows), (x, y))
+
+    return tf.data.Dataset.counter().flat_map(epoch).map(take), -(-n // batch_size)
+
+
+def fit_network(
+    model: keras.Model,
+    train: tuple[Arrays, Arrays],
+    validation: tuple[Arrays, Arrays] | None = None,
+    *,
+    seed: int = 0,
+    epochs: int = 40,
+    patience: int | None = 6,
+    batch_size: int = 512,
+    optimizer: str | keras.optimizers.Optimizer = "adam",
+    learning_rate: float | None = None,
+    clipnorm: float | None = 1.0,
+    loss: Any = None,
+    loss_weights: dict[str, float] | None = None,
+) -> pd.DataFrame:
+    """Train `model` in place, with early stopping, and return its learning curves.
+
+    What happens, in order: standardisation layers are fitted to the training inputs; the model is compiled;
+    every epoch visits all training rows once in a new order; with `validation` and `patience`, training stops
+    when the validation loss has not fallen for `patience` epochs, and the weights of the best epoch are
+    restored.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From a builder of this module, or any Keras model.
+    train, validation : (inputs, targets)
+        Arrays or dicts of arrays with one row per sample, e.g. from `purchase_arrays`.
+    seed : int
+        Of the order of the batches.
+    epochs, batch_size : int
+        Most epochs, and rows per step.
+    patience : int or None
+        None trains all epochs and keeps the last weights.
+    optimizer : {"adam", "sgd", "rmsprop", "adagrad"} or a Keras optimizer
+    learning_rate : float, optional
+        For a named optimizer; Keras' default otherwise (0.001; 0.01 for SGD).
+    clipnorm : float or None
+        Each gradient array is scaled down to this norm (named optimizers only).
+    loss, loss_weights : optional
+        As in ``model.compile``. Default: `PURCHASE_LOSSES` for two heads, mean squared error otherwise.
+
+    Returns
+    -------
+    DataFrame
+        One row per epoch (index 1, 2, ...), columns as Keras names them: ``loss``, ``val_loss``, with two
+        heads also ``bought_loss``, ... The training loss is the mean over the epoch, while the weights move
+        and dropout acts; the validation loss is taken at its end. ``history.attrs`` holds ``best_epoch`` and
+        ``seconds``.
+
+    Raises
+    ------
+    ValueError
+        Different numbers of rows, values that are not finite, a constant input feature, an unknown optimizer.
+
+    Examples
+    --------
+    >>> x = np.linspace(0, 1, 40).reshape(20, 2, 1)
+    >>> history = fit_network(article_lstm(2, units=2), (x, x[:, -1, 0]), epochs=3, patience=None)
+    >>> history.index.tolist(), "val_loss" in history
+    ([1, 2, 3], False)
+    """
+    _positive(epochs=epochs, batch_size=batch_size)
+    x, y = _checked("train", train)
+    held_out = _checked("validation", validation) if validation is not None else None
+    _standardise(model, x)
+    model.compile(
+        optimizer=_optimizer(optimizer, learning_rate, clipnorm),
+        loss=_default_loss(model) if loss is None else loss,
+        loss_weights=loss_weights,
+        jit_compile=False,  # XLA's compilation takes longer than the book's training runs
+    )
+    model.make_predict_function(force=True)  # an earlier one would hold the old standardisation
+    stop = []
+    if held_out is not None and patience is not None:
+        stop = [keras.callbacks.EarlyStopping("val_loss", patience=patience, restore_best_weights=True)]
+    started = time.perf_counter()
+    batches, steps = _shuffled(x, y, batch_size, seed)
+    fitted = model.fit(
+        batches,
+        steps_per_epoch=steps,
+        shuffle=False,  # done already
+        validation_data=held_out,
+        validation_batch_size=4096,
+        epochs=epochs,
+        callbacks=stop,
+        verbose=0,
+    )
+    history = pd.DataFrame(fitted.history)
+    history.index = pd.RangeIndex(1, len(history) + 1, name="epoch")
+    best = history["val_loss"].idxmin() if stop and history["val_loss"].notna().any() else len(history)
+    history.attrs.update(best_epoch=int(best), seconds=time.perf_counter() - started)
+    return history
+
+
+def compare_optimizers(
+    model: keras.Model,
+    train: tuple[Arrays, Arrays],
+    validation: tuple[Arrays, Arrays],
+    optimizers: Iterable[str] = ("sgd", "adam", "rmsprop", "adagrad"),
+    learning_rates: Iterable[float] = (0.0003, 0.003, 0.03),
+    *,
+    seed: int = 0,
+    epochs: int = 10,
+    batch_size: int = 256,
+    clipnorm: float | None = 1.0,
+    loss: Any = None,
+    loss_weights: dict[str, float] | None = None,
+) -> pd.DataFrame:
+    """Learning curves of several optimisers and learning rates from one start, on the same batches.
+
+    Every run begins at the weights `model` has when it is given, visits the rows in the same order, and
+    starts with an empty optimiser; only the rule that turns a gradient into a step differs. The model is
+    given back with its first weights.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``optimizer``, ``learning_rate``, ``epoch`` (0 is the common start), ``val_loss``; a run that
+        overflows holds NaN.
+    """
+    _positive(epochs=epochs, batch_size=batch_size)
+    x, y = _checked("train", train)
+    held_out = _checked("validation", validation)
+    _standardise(model, x)
+    model.make_predict_function(force=True)
+    start = model.get_weights()
+    rows = []
+    for name in optimizers:
+        model.compile(
+            optimizer=_optimizer(name, None, clipnorm),
+            loss=_default_loss(model) if loss is None else loss,
+            loss_weights=loss_weights,
+            jit_compile=False,
+        )
+        model.optimizer.build(model.trainable_variables)
+        empty = [v.numpy() for v in model.optimizer.variables]
+        first = model.evaluate(*held_out, batch_size=4096, verbose=0, return_dict=True)["loss"]
+        for rate in learning_rates:
+            model.set_weights(start)
+            for variable, value in zip(model.optimizer.variables, empty, strict=True):
+                variable.assign(value)
+            model.optimizer.learning_rate = rate
+            batches, steps = _shuffled(x, y, batch_size, seed)
+            curve = model.fit(
+                batches,
+                steps_per_epoch=steps,
+                shuffle=False,
+                validation_data=held_out,
+                validation_batch_size=4096,
+                epochs=epochs,
+                verbose=0,
+            ).history["val_loss"]
+            rows += [(name, rate, epoch, value) for epoch, value in enumerate([first, *curve])]
+        model.set_weights(start)
+    return pd.DataFrame(rows, columns=["optimizer", "learning_rate", "epoch", "val_loss"])
+
+
+def predict_purchases(
+    model: keras.Model, task: Any, rows: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Probability of buying and expected number of purchases, for the customers of a task.
+
+    Parameters
+    ----------
+    model : keras.Model
+        A trained (or reloaded) `purchase_network`; it knows which columns of ``task.features`` it needs.
+    task : sequences.PurchaseTask
+    rows : array of int, optional
+        Positions of the customers; all of them by default.
+
+    Returns
+    -------
+    p : ndarray (m,), float64, in [0, 1]
+    mu : ndarray (m,), float64, at least 0
+
+    Raises
+    ------
+    ValueError
+        The model has not the two heads of `purchase_network`, or the task has other weeks or features.
+    """
+    if not _has_two_heads(model):
+        raise ValueError('the model needs the heads "bought" and "purchases": build it with purchase_network')
+    static = [n for n in model.input if n != "weekly"] if isinstance(model.input, Mapping) else []
+    inputs, _ = purchase_arrays(task, rows, static)
+    weekly = inputs["weekly"] if static else inputs
+    expected = (model.input["weekly"] if static else model.input).shape[1:]
+    if weekly.shape[1:] != tuple(expected):
+        raise ValueError(
+            f"the model was built for histories of shape {tuple(expected)}, the task has {weekly.shape[1:]}"
+        )
+    answer = model.predict(inputs, batch_size=4096, verbose=0)
+    return answer["bought"][:, 0].astype(float), answer["purchases"][:, 0].astype(float)

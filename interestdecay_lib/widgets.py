@@ -1,0 +1,189 @@
+"""Figures that readers can steer, in Jupyter and on a page without a kernel."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import itertools
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.figure import Figure
+from PIL import Image
+
+from interestdecay_lib.plots import table as as_table
+
+_HERE = Path(__file__).parent
+#: Above this number of frames a figure would weigh more than about half a megabyte.
+MAX_FRAMES = 120
+
+
+class Explorer:
+    """A figure with one control for each parameter.
+
+    What is shown depends on where the notebook runs, told by the environment variable
+    ``INTERESTDECAY_FIGURES``:
+
+    - unset (a reader in Jupyter): a live widget; the kernel draws a frame when it is asked for;
+    - ``page`` (the book is built): every frame is drawn beforehand and stored in the page;
+    - ``still`` (notebooks are stored or tested): the first frame as a picture, and a line of text.
+
+    Parameters
+    ----------
+    draw
+        ``draw(**state) -> matplotlib.figure.Figure``: one frame.
+    alt
+        ``alt(**state) -> str``: what the frame shows, in words and numbers.
+    table
+        ``table(**state) -> pandas.DataFrame``: the numbers of the frame, shown on request (optional).
+    start
+        The state shown first; by default the first value of each parameter.
+    name
+        Makes a state linkable on a page (``#name?half_life=2``); unique in a chapter (optional).
+    labels
+        Texts of the controls by parameter name; by default the name with spaces.
+    **parameters
+        The values of each parameter: a list of texts becomes a menu, a list of numbers a slider.
+
+    Raises
+    ------
+    ValueError
+        If there is no parameter, an empty one, an unknown start value, or more than 120 frames.
+
+    Examples
+    --------
+    >>> def draw(half_life):
+    ...     figure, axes = plt.subplots()
+    ...     return figure
+    >>> Explorer(draw, alt=lambda half_life: f"Half-life {half_life} days.", half_life=[1, 7, 28])
+    Explorer: half life (3 values)
+    """
+
+    def __init__(
+        self,
+        draw: Callable[..., Figure],
+        *,
+        alt: Callable[..., str],
+        table: Callable[..., pd.DataFrame] | None = None,
+        start: Mapping[str, Any] | None = None,
+        name: str = "",
+        labels: Mapping[str, str] | None = None,
+        **parameters: Sequence[Any],
+    ) -> None:
+        empty = [key for key, values in parameters.items() if len(values) == 0]
+        if not parameters or empty:
+            raise ValueError(f"an Explorer needs parameters with values; without values: {empty or 'all'}")
+        self.parameters = {key: list(values) for key, values in parameters.items()}
+        self.states = [
+            dict(zip(self.parameters, combination, strict=True))
+            for combination in itertools.product(*self.parameters.values())
+        ]
+        if len(self.states) > MAX_FRAMES:
+            raise ValueError(
+                f"{len(self.states)} frames are too many for a page, at most {MAX_FRAMES}: thin a parameter"
+            )
+        unknown = {k: v for k, v in (start or {}).items() if v not in self.parameters.get(k, [])}
+        if unknown:
+            raise ValueError(f"start {unknown} is not among the parameters' values {self.parameters}")
+        self.start = {**self.states[0], **(start or {})}
+        self._draw, self._alt, self._table = draw, alt, table
+        self.spec = {
+            "name": name,
+            "controls": [
+                {
+                    "name": key,
+                    "label": (labels or {}).get(key, key.replace("_", " ")),
+                    "kind": "select" if isinstance(values[0], str) else "range",
+                    "values": [str(value) for value in values],
+                }
+                for key, values in self.parameters.items()
+            ],
+            "start": self.indices(self.start),
+        }
+        self.frame = cache(self._frame)
+
+    def indices(self, state: Mapping[str, Any]) -> list[int]:
+        """Position of each parameter's value in ``state``."""
+        return [values.index(state[key]) for key, values in self.parameters.items()]
+
+    def _frame(self, *indices: int) -> dict[str, str]:
+        """One frame: the picture as a data address, its alternative text and its numbers."""
+        state = {
+            key: values[index] for (key, values), index in zip(self.parameters.items(), indices, strict=True)
+        }
+        alt = " ".join(self._alt(**state).split())
+        numbers = as_table(self._table(**state), alt)._repr_html_() if self._table else ""
+        picture = base64.b64encode(_small_png(self._draw(**state))).decode("ascii")
+        return {
+            "state": ",".join(map(str, indices)),
+            "src": f"data:image/png;base64,{picture}",
+            "alt": alt,
+            "table": numbers,
+        }
+
+    def __repr__(self) -> str:
+        controls = (f"{c['label']} ({len(c['values'])} values)" for c in self.spec["controls"])
+        return "Explorer: " + ", ".join(controls)
+
+    def to_html(self) -> str:
+        """The figure for a static page: every frame as JSON in a custom element, the first drawn."""
+        frames = [self.frame(*self.indices(state)) for state in self.states]
+        first = self.frame(*self.spec["start"])
+        # "</" would end the script element
+        data = json.dumps({"spec": self.spec, "frames": frames}, ensure_ascii=False).replace("</", "<\\/")
+        still = f'<img src="{first["src"]}" alt="{html.escape(first["alt"])}">'
+        return f'<fading-explorer>{still}<script type="application/json">{data}</script></fading-explorer>'
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        mode = os.environ.get("INTERESTDECAY_FIGURES", "live")
+        first = self.frame(*self.spec["start"])
+        bundle: dict[str, Any] = {
+            "text/plain": repr(self),
+            "image/png": first["src"].partition(",")[2],
+        }
+        if mode == "page":
+            bundle["text/html"] = self.to_html()
+        elif mode == "live":
+            live, _ = _bundle(_live(self)._repr_mimebundle_())
+            bundle.update({k: v for k, v in live.items() if "widget" in k})
+        return bundle, {"image/png": {"alt": first["alt"]}}
+
+
+def _bundle(result: Any) -> tuple[dict, dict]:
+    return result if isinstance(result, tuple) else (result or {}, {})
+
+
+def _small_png(figure: Figure, colours: int = 64) -> bytes:
+    """The figure as a PNG of few colours: 5 to 10 kB whatever is drawn."""
+    raw, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(raw, format="png", dpi=110)
+    plt.close(figure)
+    Image.open(raw).convert("RGB").quantize(colours).save(small, "png", optimize=True)
+    return small.getvalue()
+
+
+def _live(explorer: Explorer) -> Any:
+    """The widget of a live Jupyter session; anywidget is imported only there."""
+    import anywidget
+    import traitlets
+
+    class LiveExplorer(anywidget.AnyWidget):
+        _esm = _HERE / "explorer.js"
+        _css = _HERE / "explorer.css"
+        spec = traitlets.Dict().tag(sync=True)
+        indices = traitlets.List().tag(sync=True)
+        frame = traitlets.Dict().tag(sync=True)
+
+        @traitlets.observe("indices")
+        def _on_indices(self, change: Any) -> None:
+            self.frame = explorer.frame(*change["new"])
+
+    first = explorer.spec["start"]
+    return LiveExplorer(spec={**explorer.spec, "name": ""}, indices=first, frame=explorer.frame(*first))

@@ -1,0 +1,334 @@
+"""networks: parameter counts, heads, training, standardisation, saving, seeds, errors."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit
+
+from interestdecay_lib import networks
+from interestdecay_lib.lstm import LSTMWeights, lstm_forward
+from interestdecay_lib.networks import keras
+
+
+@pytest.fixture(scope="module")
+def task():
+    """120 simulated customers over 12 weeks, in the shape of a `sequences.PurchaseTask`."""
+    rng = np.random.default_rng(1)
+    rate = rng.gamma(0.5, 0.6, size=120)
+    days = rng.poisson(rate[:, None], (120, 12)).astype(np.float32)
+    dollars = np.log1p(days * rng.gamma(4.0, 8.0, size=days.shape)).astype(np.float32)
+    begun = (np.arange(12) >= rng.integers(0, 6, 120)[:, None]).astype(np.float32)
+    purchases = rng.poisson(8 * rate)
+    features = pd.DataFrame({"recency": rng.uniform(0, 12, 120), "frequency": days.sum(1)})
+    return SimpleNamespace(
+        weekly=np.stack([days, dollars, begun], axis=-1),
+        features=features,
+        bought=(purchases > 0).astype(int),
+        purchases=purchases,
+    )
+
+
+def pair(task, rows, static=()):
+    return networks.purchase_arrays(task, rows, static)
+
+
+def weights_equal(a, b):
+    return all(np.array_equal(x, y) for x, y in zip(a.get_weights(), b.get_weights(), strict=True))
+
+
+# ---------------------------------------------------------------- builders
+
+
+@pytest.mark.parametrize(("steps", "features", "units"), [(11, 1, 50), (3, 1, 50), (78, 2, 50), (5, 4, 7)])
+def test_article_lstm_parameter_count(steps, features, units):
+    first = 4 * (units * (features + units) + units)
+    second = 4 * (units * (units + units) + units)
+    model = networks.article_lstm(steps, features, units=units)
+    assert model.count_params() == first + second + units + 1
+    assert model.output_shape == (None, 1)
+
+
+def test_article_lstm_of_the_articles_has_30651_parameters_and_their_activation():
+    for activation in ("relu", "tanh"):
+        model = networks.article_lstm(11, activation=activation)
+        assert model.count_params() == 30_651
+        assert [layer.activation.__name__ for layer in model.layers[:2]] == [activation] * 2
+
+
+@pytest.mark.parametrize(("cell", "gates", "biases"), [("lstm", 4, 1), ("gru", 3, 2), ("rnn", 1, 1)])
+def test_purchase_network_parameter_count(cell, gates, biases):
+    units, features = 8, 3
+    model = networks.purchase_network(12, features, units=units, cell=cell, static=("recency",))
+    trunk = gates * (units * (features + units) + biases * units)
+    heads = 2 * (units + 1 + 1)  # one static input joins the state
+    assert sum(int(np.prod(w.shape)) for w in model.trainable_weights) == trunk + heads
+
+
+def test_trunk_is_the_lstm_of_the_book(task):
+    model = networks.purchase_network(12, 3, units=5, seed=3)
+    networks.fit_network(model, pair(task, np.arange(100)), epochs=2, patience=None, batch_size=50)
+    scaled = keras.Model(model.input, model.get_layer("standardise_weekly").output)
+    x = scaled.predict(task.weekly, verbose=0).astype(float)
+    h = lstm_forward(x, LSTMWeights.from_keras(model.get_layer("lstm"))).h[:, -1]
+    kernel, bias = model.get_layer("bought").get_weights()
+    p, mu = networks.predict_purchases(model, task)
+    assert p == pytest.approx(expit(h @ kernel + bias)[:, 0], abs=1e-6)
+    kernel, bias = model.get_layer("purchases").get_weights()
+    assert mu == pytest.approx(np.exp(h @ kernel + bias)[:, 0], rel=1e-5)
+
+
+def test_heads_stay_in_their_ranges_on_extreme_input(task):
+    model = networks.purchase_network(12, 3, units=4)
+    wild = SimpleNamespace(**vars(task))
+    wild.weekly = task.weekly * 1e6
+    p, mu = networks.predict_purchases(model, wild)
+    assert p.shape == mu.shape == (120,)
+    assert p.dtype == mu.dtype == np.float64
+    assert ((p >= 0) & (p <= 1)).all()
+    assert (mu >= 0).all() and np.isfinite(mu).all()
+
+
+def test_l2_adds_the_sum_of_squared_kernels():
+    model = networks.purchase_network(4, 3, units=3, l2=0.01)
+    kernels = [w.numpy() for w in model.trainable_weights if "kernel" in w.path]
+    assert len(kernels) == 4
+    assert float(sum(model.losses)) == pytest.approx(0.01 * sum((k**2).sum() for k in kernels), rel=1e-5)
+    assert not networks.purchase_network(4, 3, units=3).losses
+
+
+def test_dropout_acts_in_training_only(task):
+    model = networks.purchase_network(12, 3, units=16, dropout=0.5)
+    x = task.weekly[:8]
+    calm = [np.asarray(model(x)["bought"]) for _ in range(2)]
+    wild = [np.asarray(model(x, training=True)["bought"]) for _ in range(2)]
+    assert np.array_equal(*calm)
+    assert not np.allclose(*wild)
+
+
+# ---------------------------------------------------------------- standardisation
+
+
+def test_standardisation_uses_training_rows_only(task):
+    train, rest = np.arange(60), np.arange(60, 120)
+    changed = SimpleNamespace(**vars(task))
+    changed.weekly = task.weekly.copy()
+    changed.weekly[rest] *= 50
+    models = []
+    for data in (task, changed):
+        model = networks.purchase_network(12, 3, units=4, static=("recency",))
+        networks.fit_network(
+            model, pair(data, train, ["recency"]), pair(data, rest, ["recency"]), epochs=2, patience=None
+        )
+        models.append(model)
+    assert weights_equal(*models)
+    scaler = models[0].get_layer("standardise_weekly")
+    flat = task.weekly[train].reshape(-1, 3)
+    assert np.asarray(scaler.mean).ravel() == pytest.approx(flat.mean(0), abs=1e-6)
+    assert np.asarray(scaler.variance).ravel() == pytest.approx(flat.var(0), rel=1e-4)
+    recency = np.log1p(task.features["recency"].to_numpy()[train])
+    assert float(np.asarray(models[0].get_layer("standardise_recency").mean).item()) == pytest.approx(
+        recency.mean(), rel=1e-5
+    )
+
+
+def test_predicting_before_training_leaves_no_old_scale_behind(task):
+    rows = np.arange(80)
+    curious, plain = (networks.purchase_network(12, 3, units=4) for _ in range(2))
+    networks.predict_purchases(curious, task)
+    for model in (curious, plain):
+        networks.fit_network(model, pair(task, rows), epochs=1, patience=None)
+    assert np.array_equal(networks.predict_purchases(curious, task), networks.predict_purchases(plain, task))
+
+
+def test_constant_feature_is_refused(task):
+    x, y = pair(task, np.arange(50))
+    x[..., 2] = 1
+    with pytest.raises(ValueError, match=r"feature\(s\) \[2\] have one value"):
+        networks.fit_network(networks.purchase_network(12, 3, units=2), (x, y), epochs=1)
+
+
+# ---------------------------------------------------------------- training
+
+
+def test_network_can_learn_twenty_customers_by_heart(task):
+    rows = np.arange(20)
+    model = networks.purchase_network(12, 3, units=16)
+    history = networks.fit_network(
+        model, pair(task, rows), epochs=250, patience=None, batch_size=20, learning_rate=0.02
+    )
+    assert history["bought_loss"].iloc[0] > 0.5
+    assert history["bought_loss"].iloc[-1] < 0.02
+    p, mu = networks.predict_purchases(model, task, rows)
+    assert ((p > 0.5) == (task.bought[rows] == 1)).all()
+    assert np.corrcoef(mu, task.purchases[rows])[0, 1] > 0.97
+
+
+def test_same_seed_same_weights_whatever_the_global_generators_say(task):
+    rows, rest = np.arange(90), np.arange(90, 120)
+    models, histories = [], []
+    for seed, world in ((5, 1), (5, 2), (6, 1)):
+        networks.set_seed(world)
+        model = networks.purchase_network(12, 3, units=6, dropout=0.3, seed=seed)
+        histories.append(
+            networks.fit_network(
+                model, pair(task, rows), pair(task, rest), seed=seed, epochs=4, batch_size=30
+            )
+        )
+        models.append(model)
+    assert weights_equal(models[0], models[1])
+    pd.testing.assert_frame_equal(histories[0], histories[1])
+    assert not weights_equal(models[0], models[2])
+
+
+def test_fit_leaves_the_global_generator_alone(task):
+    networks.set_seed(3)
+    expected = np.random.random(), float(keras.random.uniform(()))  # noqa: NPY002
+    networks.set_seed(3)
+    networks.fit_network(
+        networks.purchase_network(12, 3, units=2, dropout=0.2), pair(task, np.arange(40)), epochs=1
+    )
+    networks.article_lstm(3, units=2)
+    assert (np.random.random(), float(keras.random.uniform(()))) == expected  # noqa: NPY002
+
+
+def test_early_stopping_restores_the_best_epoch(task):
+    rows, rest = np.arange(30), np.arange(30, 120)
+    model = networks.purchase_network(12, 3, units=16)
+    history = networks.fit_network(
+        model, pair(task, rows), pair(task, rest), epochs=150, patience=5, batch_size=30, learning_rate=0.02
+    )
+    best = history.attrs["best_epoch"]
+    assert len(history) == best + 5 < 150
+    assert history["val_loss"].idxmin() == best
+    p, mu = networks.predict_purchases(model, task, rest)
+    bce = -np.mean(np.where(task.bought[rest] == 1, np.log(p), np.log1p(-p)))
+    poisson = np.mean(mu - task.purchases[rest] * np.log(mu))
+    assert history["val_loss"][best] == pytest.approx(bce + poisson, rel=1e-4)
+    assert history["val_bought_loss"][best] == pytest.approx(bce, rel=1e-4)
+
+
+def test_validation_rows_never_reach_the_weights(task):
+    rows, rest = np.arange(60), np.arange(60, 120)
+    models = [networks.purchase_network(12, 3, units=4) for _ in range(2)]
+    networks.fit_network(models[0], pair(task, rows), pair(task, rest), epochs=3, patience=None)
+    networks.fit_network(models[1], pair(task, rows), epochs=3, patience=None)
+    assert weights_equal(*models)
+
+
+def test_article_lstm_learns_a_line():
+    x = np.random.default_rng(0).uniform(0, 1, (200, 4, 1))
+    y = x[:, -1, 0]
+    history = networks.fit_network(
+        networks.article_lstm(4, units=10),
+        (x, y),
+        epochs=100,
+        patience=None,
+        batch_size=32,
+        learning_rate=0.01,
+    )
+    assert history["loss"].iloc[-1] < 0.02 * y.var()
+
+
+def test_compare_optimizers_starts_from_one_point_and_gives_the_model_back(task):
+    rows, rest = np.arange(90), np.arange(90, 120)
+    model = networks.purchase_network(12, 3, units=4)
+    start = model.get_weights()
+    curves = networks.compare_optimizers(
+        model, pair(task, rows), pair(task, rest), ("sgd", "adam"), (0.001, 0.01), epochs=3, batch_size=45
+    )
+    assert list(curves.columns) == ["optimizer", "learning_rate", "epoch", "val_loss"]
+    assert len(curves) == 2 * 2 * 4
+    assert curves.query("epoch == 0")["val_loss"].nunique() == 1
+    moving = ("standardise", "count", "mean", "variance")
+    for before, variable in zip(start, model.weights, strict=True):
+        if not any(word in variable.path for word in moving):
+            assert np.array_equal(before, variable.numpy())
+    # the second rate of one optimiser must equal a run of its own: neither weights nor moments carry over
+    alone = networks.purchase_network(12, 3, units=4)
+    history = networks.fit_network(
+        alone, pair(task, rows), pair(task, rest), epochs=3, patience=None, batch_size=45, learning_rate=0.01
+    )
+    together = curves.query("optimizer == 'adam' and learning_rate == 0.01 and epoch > 0")["val_loss"]
+    assert together.to_numpy() == pytest.approx(history["val_loss"].to_numpy(), rel=1e-6)
+
+
+# ---------------------------------------------------------------- arrays and files
+
+
+def test_purchase_arrays(task):
+    rows = np.array([7, 3, 11])
+    x, y = networks.purchase_arrays(task, rows, "frequency")
+    assert np.array_equal(x["weekly"], task.weekly[rows])
+    assert x["frequency"] == pytest.approx(np.log1p(task.weekly[rows, :, 0].sum(1))[:, None])
+    assert np.array_equal(y["purchases"][:, 0], task.purchases[rows])
+    assert np.array_equal(y["bought"][:, 0], task.bought[rows])
+    with pytest.raises(KeyError, match="age"):
+        networks.purchase_arrays(task, rows, ["age"])
+
+
+@pytest.mark.parametrize("static", [(), ("recency", "frequency")])
+def test_reloaded_model_predicts_the_same(task, tmp_path, static):
+    model = networks.purchase_network(12, 3, units=4, cell="gru", dropout=0.1, l2=1e-4, static=static)
+    networks.fit_network(model, pair(task, np.arange(100), static), epochs=2, patience=None)
+    path = tmp_path / "model.keras"
+    model.save(path)
+    again = keras.saving.load_model(path, safe_mode=True)
+    assert np.array_equal(networks.predict_purchases(model, task), networks.predict_purchases(again, task))
+    scaler = again.get_layer("standardise_weekly")
+    assert np.asarray(scaler.mean).ravel() == pytest.approx(
+        task.weekly[:100].reshape(-1, 3).mean(0), abs=1e-6
+    )
+
+
+def test_no_builder_uses_lambda():
+    built = [
+        networks.article_lstm(3),
+        *(networks.purchase_network(3, 2, cell=cell) for cell in networks.CELLS),
+    ]
+    kinds = {type(layer) for model in built for layer in model.layers}
+    assert keras.layers.Lambda not in kinds
+    assert all(kind.__module__.startswith("keras.") for kind in kinds)
+
+
+# ---------------------------------------------------------------- errors
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"steps": 0, "features": 3}, "steps must be a whole number"),
+        ({"steps": 3, "features": 3, "units": 2.5}, "units must be a whole number"),
+        ({"steps": 3, "features": 3, "cell": "transformer"}, "cell must be one of"),
+        ({"steps": 3, "features": 3, "dropout": 1.0}, r"dropout must lie in \[0, 1\)"),
+        ({"steps": 3, "features": 3, "l2": -1}, "l2 must be zero or positive"),
+        ({"steps": 3, "features": 3, "static": ("recency", "recency")}, "static must name different"),
+    ],
+)
+def test_purchase_network_refuses(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        networks.purchase_network(**arguments)
+
+
+def test_other_refusals(task):
+    with pytest.raises(ValueError, match='activation must be "relu" or "tanh"'):
+        networks.article_lstm(3, activation="gelu")
+    model = networks.purchase_network(12, 3, units=2)
+    x, y = pair(task, np.arange(10))
+    with pytest.raises(ValueError, match="same number of rows"):
+        networks.fit_network(model, (x[:5], y))
+    broken = x.copy()
+    broken[0, 0, 0] = np.nan
+    with pytest.raises(ValueError, match="validation: the inputs hold NaN"):
+        networks.fit_network(model, (x, y), (broken, y))
+    with pytest.raises(ValueError, match="optimizer must be one of"):
+        networks.fit_network(model, (x, y), optimizer="magic")
+    with pytest.raises(ValueError, match="give learning_rate to the optimizer object"):
+        networks.fit_network(model, (x, y), optimizer=keras.optimizers.Adam(), learning_rate=0.1)
+    with pytest.raises(ValueError, match="epochs must be a whole number"):
+        networks.fit_network(model, (x, y), epochs=0)
+    with pytest.raises(ValueError, match='heads "bought" and "purchases"'):
+        networks.predict_purchases(networks.article_lstm(12, 3, units=2), task)
+    with pytest.raises(ValueError, match=r"shape \(9, 3\), the task has \(12, 3\)"):
+        networks.predict_purchases(networks.purchase_network(9, 3, units=2), task)

@@ -1,0 +1,117 @@
+import base64
+import io
+import json
+import re
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from interestdecay_lib import widgets
+
+
+def draw(height, kind):
+    figure, axes = plt.subplots(figsize=(3, 2))
+    axes.bar([kind], [height])
+    axes.set_ylim(0, 4)
+    return figure
+
+
+def explorer(**changes):
+    arguments = {
+        "alt": lambda height, kind: f"A bar of height {height} of kind <{kind}>.",
+        "table": lambda height, kind: pd.DataFrame({"height": [height]}),
+        "height": [1, 2, 3],
+        "kind": ["a", "b"],
+    }
+    return widgets.Explorer(draw, **{**arguments, **changes})
+
+
+def _page(figure):
+    return json.loads(re.search(r'<script type="application/json">(.*)</script>', figure.to_html()).group(1))
+
+
+def test_a_page_holds_every_frame_in_the_order_of_the_controls():
+    page = _page(explorer())
+    assert len(page["frames"]) == 6
+    assert [frame["state"] for frame in page["frames"]] == ["0,0", "0,1", "1,0", "1,1", "2,0", "2,1"]
+    assert page["frames"][3]["alt"] == "A bar of height 2 of kind <b>."
+    assert len({frame["src"] for frame in page["frames"]}) == 6
+    assert "<caption>" in page["frames"][0]["table"]
+
+
+def test_the_pictures_are_pictures_and_small():
+    for frame in _page(explorer())["frames"]:
+        png = base64.b64decode(frame["src"].partition(",")[2])
+        assert len(png) < 15_000
+        assert np.asarray(Image.open(io.BytesIO(png)).convert("L")).std() > 5
+
+
+def test_text_cannot_end_the_script_early():
+    figure = explorer(alt=lambda height, kind: "</script><script>alert(1)</script>")
+    assert figure.to_html().count("</script>") == 1
+    assert _page(figure)["frames"][0]["alt"] == "</script><script>alert(1)</script>"
+
+
+def test_start_chooses_the_still_picture():
+    figure = explorer(start={"height": 3})
+    assert figure.spec["start"] == [2, 0]
+    assert 'alt="A bar of height 3 of kind &lt;a&gt;."' in figure.to_html()
+
+
+@pytest.mark.parametrize(
+    ("mode", "present", "absent"),
+    [("still", "image/png", "text/html"), ("page", "text/html", "application/vnd.jupyter.widget-view+json")],
+)
+def test_what_is_shown_depends_on_where(monkeypatch, mode, present, absent):
+    monkeypatch.setenv("INTERESTDECAY_FIGURES", mode)
+    bundle, metadata = explorer()._repr_mimebundle_()
+    assert present in bundle
+    assert absent not in bundle
+    assert bundle["text/plain"] == "Explorer: height (3 values), kind (2 values)"
+    assert metadata["image/png"]["alt"] == "A bar of height 1 of kind <a>."
+
+
+def test_a_still_draws_one_frame_only(monkeypatch):
+    monkeypatch.setenv("INTERESTDECAY_FIGURES", "still")
+    drawn = []
+    figure = widgets.Explorer(
+        lambda height: drawn.append(height) or draw(height, "a"),
+        alt=lambda height: str(height),
+        height=[1, 2, 3],
+    )
+    figure._repr_mimebundle_()
+    figure._repr_mimebundle_()
+    assert drawn == [1]
+
+
+def test_the_live_widget_draws_what_is_asked_for(monkeypatch):
+    monkeypatch.delenv("INTERESTDECAY_FIGURES", raising=False)
+    figure = explorer()
+    bundle, _ = figure._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+    live = widgets._live(figure)
+    live.indices = [2, 1]
+    assert live.frame["state"] == "2,1"
+    assert live.frame == figure.frame(2, 1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"height": []}, r"without values: \['height'\]"),
+        ({"start": {"height": 9}}, r"start \{'height': 9\}"),
+        ({"start": {"width": 1}}, r"start \{'width': 1\}"),
+        ({"height": list(range(61))}, "122 frames are too many"),
+    ],
+)
+def test_errors(changes, message):
+    with pytest.raises(ValueError, match=message):
+        explorer(**changes)
+
+
+def test_a_figure_without_controls_is_no_explorer():
+    with pytest.raises(ValueError, match="needs parameters"):
+        widgets.Explorer(draw, alt=str)

@@ -265,7 +265,7 @@ def _as_numbers(answer: Any) -> np.ndarray | str:
 
 
 def _kind(answer: Any) -> str:
-    return f"a {type(answer).__name__}"
+    return f"a value of type {type(answer).__name__}"
 
 
 def _keys(mapping: Mapping) -> str:

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,7 +33,7 @@ from sklearn.metrics import (
 )
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from interestdecay_lib.sequences import PurchaseTask
 
@@ -612,6 +614,31 @@ def comparison_table(
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")
 
 
+def as_text(table: pd.DataFrame, decimals: int = 3, sign: bool = False) -> pd.DataFrame:
+    """A comparison table for the eye: one column a metric, each entry ``estimate [low, high]``.
+
+    Parameters
+    ----------
+    table
+        From :func:`comparison_table`.
+    decimals
+        Of every number.
+    sign
+        Also write ``+``, as for differences.
+
+    Examples
+    --------
+    >>> table = comparison_table([0, 1, 0, 1], {"coin": [0.5] * 4}, ["brier"])
+    >>> as_text(table, 2).loc["coin", "brier"]
+    '0.25 [0.25, 0.25]'
+    """
+    spec = f"{'+' if sign else ''}.{decimals}f"
+    metrics = [c for c in table.columns if f"{c}_low" in table.columns]
+    return pd.DataFrame({
+        m: [format(Interval(*row), spec) for row in table[[m, f"{m}_low", f"{m}_high"]].to_numpy()]
+        for m in metrics}, index=table.index)
+
+
 # ----------------------------------------------------------------------------------------------- baselines
 
 
@@ -679,9 +706,14 @@ class _Baseline:
             return Forecast(self.classifier_.predict_proba(x)[:, 1], self.regressor_.predict(x))
 
 
-def _one_thread() -> threadpool_limits:
+@cache
+def _thread_pools() -> ThreadpoolController:
+    return ThreadpoolController()  # found once: looking for them costs more than a small fit
+
+
+def _one_thread() -> AbstractContextManager:
     """Models this small are slower on several threads; and one thread adds in one order on every machine."""
-    return threadpool_limits(1)
+    return _thread_pools().limit(limits=1)
 
 
 def _outcomes(task: PurchaseTask) -> tuple[np.ndarray, np.ndarray]:

@@ -83,9 +83,8 @@ def _ticks(events: pd.DataFrame) -> tuple[np.ndarray, str]:
         )
     times = column.to_numpy()
     ticks = times.view(np.int64)
-    missing = ticks == _NAT
-    if missing.any():
-        raise ValueError(_rows("events without a timestamp (NaT)", missing, events.index))
+    if ticks.min() == _NAT:
+        raise ValueError(_rows("events without a timestamp (NaT)", ticks == _NAT, events.index))
     return ticks, np.datetime_data(times.dtype)[0]
 
 
@@ -112,28 +111,29 @@ def _weights(events: pd.DataFrame, weight: str | np.ndarray | pd.Series | None) 
         ) from error
     if values.shape != (len(events),):
         raise ValueError(f"weight has the shape {values.shape}, but there are {len(events):,} events")
-    broken = ~np.isfinite(values)
+    with np.errstate(over="ignore"):
+        suspect = not np.isfinite(values.sum())              # one quick pass; only then look for the rows
+    broken = ~np.isfinite(values) if suspect else np.zeros(0, dtype=bool)
     if broken.any():
         raise ValueError(_rows("events with a weight that is missing or infinite", broken, events.index))
     return values
 
 
-def _groups(events: pd.DataFrame, by: str | list[str]) -> tuple[np.ndarray, pd.Index]:
-    """The group number of every event, numbered in the sorted order of the keys, and the keys."""
+def _integer_keys(events: pd.DataFrame, by: str | list[str]) -> np.ndarray | None:
+    """The keys themselves, where they are one column of whole numbers: these need no hash table."""
     names = [by] if isinstance(by, str) else list(by)
     absent = [name for name in names if name not in events]
     if absent or not names:
         raise ValueError(f"by={by!r}: no column {absent} in events; the columns are {list(events.columns)}")
-    keys = events[names[0]]
-    if isinstance(by, str) and isinstance(keys.dtype, np.dtype) and keys.dtype.kind in "iu" and len(events):
-        values = keys.to_numpy()
-        if (values[1:] >= values[:-1]).all():                # sorted integers: no hash table is needed
-            starts = np.empty(len(values), dtype=bool)
-            starts[0] = False
-            np.not_equal(values[1:], values[:-1], out=starts[1:])
-            codes = np.cumsum(starts, dtype=np.int64)
-            starts[0] = True
-            return codes, pd.Index(values[starts], name=by)
+    dtype = events[names[0]].dtype
+    if isinstance(by, str) and isinstance(dtype, np.dtype) and dtype.kind in "iu":
+        return events[by].to_numpy()
+    return None
+
+
+def _groups(events: pd.DataFrame, by: str | list[str]) -> tuple[np.ndarray, pd.Index]:
+    """The group number of every event, numbered in the sorted order of the keys, and the keys."""
+    names = [by] if isinstance(by, str) else list(by)
     missing = events[names].isna().any(axis=1).to_numpy()
     if missing.any():
         raise ValueError(_rows(f"events without a value in {' or '.join(names)}", missing, events.index))
@@ -197,25 +197,43 @@ def decayed_sum(
         raise ValueError(f"at must be a date without a time zone (UTC is meant), but {at!r} was given")
     ticks, unit = _ticks(events)
     values = _weights(events, weight)
-    codes, index = _groups(events, by)
+    keys = _integer_keys(events, by)
 
     whole = date.floor(unit)                                 # `at` may be finer than the log's unit of time
-    age = whole.as_unit(unit).to_datetime64().view(np.int64) - ticks
-    late = age < 0
-    if late.any():
+    now = whole.as_unit(unit).to_datetime64().view(np.int64)
+    if len(ticks) and ticks.max() > now:
         raise ValueError(
-            f"{late.sum():,} of {len(events):,} events are later than at={date}; an event from the future "
-            "has no weight: cut the log first with sequences.as_of, or choose a later date"
+            f"{(ticks > now).sum():,} of {len(events):,} events are later than at={date}; an event from the "
+            "future has no weight: cut the log first with sequences.as_of, or choose a later date"
         )
-    rest = (date - whole) / pd.Timedelta(1, unit)
-    sums = []
-    for length in lengths:
-        kept = np.exp2((age + rest) * (-1 / (length / pd.Timedelta(1, unit))))
-        total = np.bincount(codes, kept if values is None else kept * values, minlength=len(index))
-        sums.append(total.astype(np.float64, copy=False))    # of nothing at all, bincount makes integers
+    one = pd.Timedelta(1, unit)
+    kept = [_kept(ticks, now, (date - whole) / one, length / one, values) for length in lengths]
+    if keys is not None and len(keys) and (keys[1:] >= keys[:-1]).all():
+        starts = np.r_[0, 1 + np.flatnonzero(keys[1:] != keys[:-1])]
+        index = pd.Index(keys[starts], name=by)
+        sums = [np.add.reduceat(column, starts) for column in kept]
+    else:
+        codes, index = _groups(events, by)
+        sums = [np.zeros(len(index)) + np.bincount(codes, column, minlength=len(index)) for column in kept]
     if not several:
         return pd.Series(sums[0], index=index, name="decayed_sum")
     return pd.DataFrame(dict(zip(labels, sums, strict=True)), index=index)
+
+
+def _kept(
+    ticks: np.ndarray, now: int, rest: float, half_life: float, values: np.ndarray | None
+) -> np.ndarray:
+    """What every event still counts at ``now + rest``, block by block."""
+    kept = np.empty(len(ticks))
+    with np.errstate(under="ignore"):
+        for start in range(0, len(ticks), _BLOCK):
+            block = slice(start, start + _BLOCK)
+            part = kept[block]
+            np.multiply(now - ticks[block] + rest, -1 / half_life, out=part)
+            np.exp2(part, out=part)
+            if values is not None:
+                part *= values[block]
+    return kept
 
 
 def running_decayed_sum(
@@ -262,30 +280,30 @@ def running_decayed_sum(
     lengths = [_half_life(label) for label in labels]
     ticks, unit = _ticks(events)
     values = _weights(events, weight)
-    codes, _ = _groups(events, by)
+    keys = _integer_keys(events, by)
+    codes = _groups(events, by)[0] if keys is None else keys
 
-    new, order = codes[1:] != codes[:-1], None
-    if (codes[1:] < codes[:-1]).any() or (~new & (ticks[1:] < ticks[:-1])).any():
-        order = np.lexsort((ticks, codes))                   # stable: ties keep the order of the rows
-        codes, ticks = codes[order], ticks[order]
-        values = None if values is None else values[order]
-        new = codes[1:] != codes[:-1]
-
-    columns = []
+    columns, order = [], None
     for length in lengths:
+        unit_length = length / pd.Timedelta(1, unit)
         sums = np.ones(len(events)) if values is None else values.copy()
-        _solve(sums, ticks, new, length / pd.Timedelta(1, unit))
+        if order is None and not _solve(sums, ticks, codes, unit_length):
+            order = np.lexsort((ticks, codes))               # stable: ties keep the order of the rows
+            codes, ticks = codes[order], ticks[order]
+            values = None if values is None else values[order]
         if order is not None:
-            sorted_sums, sums = sums, np.empty_like(sums)
-            sums[order] = sorted_sums
+            in_order = np.ones(len(events)) if values is None else values.copy()
+            _solve(in_order, ticks, codes, unit_length)
+            sums = np.empty_like(in_order)
+            sums[order] = in_order
         columns.append(sums)
     if not several:
         return pd.Series(columns[0], index=events.index, name="decayed_sum")
     return pd.DataFrame(dict(zip(labels, columns, strict=True)), index=events.index)
 
 
-def _solve(sums: np.ndarray, ticks: np.ndarray, new: np.ndarray, half_life: float) -> None:
-    """Turn weights into running decayed sums, in place. `new[n]`: event n + 1 has another user than event n.
+def _solve(sums: np.ndarray, ticks: np.ndarray, codes: np.ndarray, half_life: float) -> bool:
+    """Turn weights into running decayed sums, in place; False (and spoilt sums) if a row is out of order.
 
     S_n - d_n S_(n-1) = v_n for all n is U'S = v with the unit upper bidiagonal U, U[n-1, n] = -d_n. It is
     solved block by block; d_n times the last sum of the block before is added to the block's first weight.
@@ -297,8 +315,12 @@ def _solve(sums: np.ndarray, ticks: np.ndarray, new: np.ndarray, half_life: floa
             stop = min(start + _BLOCK, len(sums))
             first = max(start, 1)                            # the log's first event has no gap before it
             gaps = ticks[first:stop] - ticks[first - 1:stop - 1]
+            here, before = codes[first:stop], codes[first - 1:stop - 1]
+            new = here != before
+            if (here < before).any() or ((gaps < 0) & ~new).any():
+                return False
             decays = np.exp2(gaps * (-1 / half_life))
-            decays[new[first - 1:stop - 1]] = 0.0            # also where it was 2^(+5000) = inf
+            decays[new] = 0.0                                # also where it was 2^(+5000) = inf
             np.negative(decays, out=band[0, first - start:stop - start])
             block = sums[start:stop]
             block[0] -= band[0, 0] * carried
@@ -306,6 +328,7 @@ def _solve(sums: np.ndarray, ticks: np.ndarray, new: np.ndarray, half_life: floa
             carried = block[-1]
     if not math.isfinite(carried):                           # once infinite, all later sums are inf or nan
         raise ValueError("a decayed sum exceeds the range of double precision; scale the weights down")
+    return True
 
 
 # --- a stream ---

@@ -245,6 +245,8 @@ def test_comparison_table():
     assert against.index.tolist() == ["sharp", "two seeds"]
     expected = ev.paired_bootstrap("auc", Y, P, models["base"], replicates=60)
     assert against.loc["sharp"].tolist() == pytest.approx(list(expected))
+    text = ev.as_text(against, decimals=2, sign=True)
+    assert text.columns.tolist() == ["auc"] and text.loc["sharp", "auc"] == f"{expected:+.2f}"
     counts = ev.comparison_table(COUNTS, {"mu": MU}, ev.COUNT_METRICS, replicates=60)
     assert counts.loc["mu", "rmse"] == pytest.approx(ev.score_counts(COUNTS, MU)["rmse"])
 

@@ -257,6 +257,12 @@ def test_line_numbers_are_those_of_an_editor(write):
     assert rows == [4] and "1 row (line 4)" in message
 
 
+def test_line_numbers_below_a_field_of_several_lines(write):
+    path = write('user_id,timestamp,note\n1,2024-01-01,"one\ntwo\nthree"\n1,2024-02-30,x\n')
+    message, rows = failing(read_events, path)
+    assert rows == [5] and "'2024-02-30'" in message
+
+
 def test_a_long_list_of_rows_is_cut_in_the_message_only():
     message, rows = failing(validate_events, frame(["2024-01-01"] * 2000))
     assert message.startswith("1,999 rows (row 1, 2, 3, 4, 5, ...)") and rows == list(range(1, 2000))
@@ -458,6 +464,8 @@ def test_a_line_or_field_without_end(write):
     path = write("user_id,timestamp\n1,2024-01-01\n" + "x" * 5_000_000)
     message, rows = failing(read_events, path)
     assert rows == [3] and "longer than max_line_length=1,000,000" in message
+    assert "longer than" in failing(read_events, path, max_line_length=3_000_000)[0]  # several pieces
+    assert "1 fields" in failing(read_events, path, max_line_length=6_000_000)[0]
     quoted = write('user_id,timestamp\n1,"2024-01-01\n' + "1,2024-01-01\n" * 200)
     message, rows = failing(read_events, quoted, max_line_length=1_000)
     assert rows == [2] and "field is longer than 1,000" in message
@@ -480,10 +488,10 @@ def test_the_scan_keeps_memory_bounded(tmp_path):
 
 
 def test_the_field_limit_of_the_csv_module_is_restored(write):
-    before = csv.field_size_limit()
+    default = csv.field_size_limit(123_456)
     read_events(write("user_id,timestamp\n1,2024-01-01\n"))
     failing(read_events, write('user_id,timestamp\n1,"2024\n'))
-    assert csv.field_size_limit() == before
+    assert csv.field_size_limit(default) == 123_456
 
 
 def test_rows_of_the_wrong_width_and_stray_quotes(write):

@@ -15,10 +15,11 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+
+from reading_time import reading_minutes
 from tasks import BUILD, CHAPTERS, ROOT, cache_folder, code_fingerprint, say
 
 TIMEOUT = 600  # seconds for one cell
-WORDS_PER_MINUTE = 200  # plain prose; a line of code costs as much as eight words
 TIME_LINE = re.compile(r"^\*\*Time:\*\* about .* to run\.$", re.MULTILINE)
 
 
@@ -114,7 +115,7 @@ def normalise(notebook, seconds):
         for key in ("execution", "collapsed", "jupyter", "trusted", "ExecuteTime"):
             cell.metadata.pop(key, None)
         # an id from the content: it stays when cells are added before it
-        name = hashlib.sha256(cell.source.encode()).hexdigest()[:10]
+        name = hashlib.sha256(TIME_LINE.sub("", cell.source).encode()).hexdigest()[:10]
         seen[name] = seen.get(name, 0) + 1
         cell.id = name if seen[name] == 1 else f"{name}-{seen[name]}"
         if cell.cell_type == "code":
@@ -138,23 +139,6 @@ def _merged(outputs):
         else:
             merged.append(output)
     return merged
-
-
-def reading_minutes(notebook):
-    """Minutes to read a chapter, to the next five; worked solutions are left out."""
-    words = 0
-    solution = False
-    for cell in notebook.cells:
-        solution = solution or "{solution-start}" in cell.source
-        if not solution:
-            words += (
-                len(cell.source.split())
-                if cell.cell_type == "markdown"
-                else 8 * len(cell.source.splitlines())
-            )
-        if "{solution-end}" in cell.source:
-            solution = False
-    return max(5, 5 * math.ceil(words / WORDS_PER_MINUTE / 5))
 
 
 def time_line(notebook, seconds):

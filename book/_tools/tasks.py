@@ -360,23 +360,19 @@ COMMANDS = {
 }
 
 
-def main():
+def main(arguments=None):
     parser = argparse.ArgumentParser(description="The commands of the book (make help lists them).")
     parser.add_argument("command", choices=COMMANDS)
     parser.add_argument("paths", nargs="*", help="notebooks (for the command notebooks)")
-    arguments = parser.parse_args()
-    if not OLDEST <= sys.version_info[:2] <= NEWEST:
-        raise Stop(
-            "this is Python {}.{}, and TensorFlow needs {}.{} to {}.{}. Name another one: "
-            "make {} PYTHON=python3.12".format(*sys.version_info[:2], *OLDEST, *NEWEST, arguments.command)
-        )
-    command = COMMANDS[arguments.command]
-    command(arguments.paths) if arguments.command == "notebooks" else command()
-
-
-if __name__ == "__main__":
+    given = parser.parse_args(arguments)
     try:
-        main()
+        if not OLDEST <= sys.version_info[:2] <= NEWEST:
+            raise Stop(
+                "this is Python {}.{}, and TensorFlow needs {}.{} to {}.{}. Name another one: "
+                "make {} PYTHON=python3.12".format(*sys.version_info[:2], *OLDEST, *NEWEST, given.command)
+            )
+        command = COMMANDS[given.command]
+        command(given.paths) if given.command == "notebooks" else command()
     except Stop as stop:
         sys.exit(f"\nStopped: {stop}")
     except KeyboardInterrupt:
@@ -386,3 +382,7 @@ if __name__ == "__main__":
         if error.errno not in reasons:
             raise
         sys.exit(f"\nStopped: {reasons[error.errno]} ({error.filename}). Nothing of yours was changed.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""Exercises of the chapter `first_look`."""
+
+from functools import cache
+
+import numpy as np
+import pandas as pd
+
+from interestdecay_lib import datasets
+from interestdecay_lib.checks import Exercise, Mistake
+from interestdecay_lib.events import validate_events
+
+SCALE = 13.85  # weeks: alpha of the simulated crowd
+
+
+def _orders(duplicates: str) -> dict[str, float]:
+    orders = pd.DataFrame(
+        {
+            "user_id": ["b", "a", "b", "b", "a", "c"],
+            "timestamp": [
+                1709290800000,
+                1709377200000,
+                1709290800000,
+                1709463600000,
+                1709550000000,
+                1709290800000,
+            ],
+            "value": [20.0, 5.0, 7.5, 12.0, 9.0, 3.0],
+        }
+    )
+    log = validate_events(orders, time_unit="ms", duplicates=duplicates)
+    return {"rows": len(log), "spent_b": float(log.loc[log["user_id"] == "b", "value"].sum())}
+
+
+@cache
+def _silences(duplicates: str = "merge") -> tuple[np.ndarray, np.ndarray]:
+    """Days from each purchase to the next one (NaN if none) and to the end of the log."""
+    log = validate_events(datasets.load_cdnow(), duplicates=duplicates, also_sum=["quantity"])
+    next_time = log.groupby("user_id")["timestamp"].shift(-1)
+    return (
+        (next_time - log["timestamp"]).dt.days.to_numpy(),
+        (log["timestamp"].max() - log["timestamp"]).dt.days.to_numpy(),
+    )
+
+
+def _hazard(first_week: int, last_week: int, censor: bool = True, risk: str = "open") -> float:
+    gap, seen = _silences()
+    ended = total = 0
+    for week in range(first_week, last_week + 1):
+        watched = seen >= 7 * week if censor else np.ones(len(seen), dtype=bool)
+        still_open = watched & ~(gap <= 7 * (week - 1))
+        ended += int((still_open & (gap <= 7 * week)).sum())
+        total += int(still_open.sum()) if risk == "open" else len(gap)
+    return ended / total
+
+
+def _crowd(weeks_passed: int, share=(0.7, 0.3), p=(0.3, 0.02)) -> float:
+    silent = [s * (1 - chance) ** weeks_passed for s, chance in zip(share, p, strict=True)]
+    return sum(chance * s for chance, s in zip(p, silent, strict=True)) / sum(silent)
+
+
+EXERCISES = {
+    "first_look-1": Exercise(
+        answer=lambda: _orders("merge"),
+        rtol=1e-9,
+        mistakes=[
+            Mistake(
+                lambda: _orders("keep"),
+                'The two orders at the same instant are still two rows: "keep" '
+                "them is a choice too, but not the one asked for.",
+            ),
+            Mistake(
+                lambda: _orders("drop"),
+                "The second order at the same instant was dropped with its money; merging sums the values.",
+            ),
+        ],
+        explain="The errors asked for exactly what cannot be guessed: the unit of time, and what a repeated "
+        "row means.",
+    ),
+    "first_look-2": Exercise(
+        answer=lambda: float(np.nanmedian(_silences()[0])),
+        unit="days",
+        rtol=1e-9,
+        mistakes=[
+            Mistake(
+                lambda: float(np.nanmean(_silences()[0])),
+                "That is the mean; a few very long gaps pull it up. The median is asked for.",
+            ),
+            Mistake(
+                lambda: float(np.nanmedian(_silences("keep")[0])),
+                "These gaps include zeros from several orders on one day; use the merged log.",
+            ),
+            Mistake(
+                lambda: float(np.median(_silences()[1])),
+                "That is the time to the end of the log, not to the next purchase.",
+            ),
+        ],
+        explain="It describes the gaps that ended; the silences still open are longer.",
+    ),
+    "first_look-3": Exercise(
+        answer=lambda: _hazard(27, 39),
+        unit="1/week",
+        rtol=1e-3,
+        mistakes=[
+            Mistake(
+                lambda: 13 * _hazard(27, 39),
+                "That is the chance summed over the 13 weeks; the hazard is asked per week.",
+            ),
+            Mistake(
+                lambda: _hazard(27, 39, risk="all"),
+                "You divided by all silences that ever began; only those "
+                "still open after 26 weeks are at risk.",
+            ),
+            Mistake(
+                lambda: _hazard(27, 39, censor=False),
+                "Silences that the end of the log cuts off are still in "
+                "your denominator; nobody watched them.",
+            ),
+            Mistake(lambda: _hazard(26, 38), "One week too early: week 27 is the column with the index 26."),
+            Mistake(lambda: _hazard(28, 40), "One week too late: week 27 is the column with the index 26."),
+        ],
+        explain="After half a year of silence fewer than one in a hundred come back in any given week.",
+    ),
+    "first_look-4": Exercise(
+        answer=lambda: _crowd(4),
+        unit="1/week",
+        mistakes=[
+            Mistake(
+                lambda: _crowd(0),
+                "That is the hazard of week 1, when everybody is still at risk. Weight the "
+                "chances by who is still silent when week 5 begins.",
+            ),
+            Mistake(lambda: _crowd(5), "When week 5 begins, four weeks have passed, not five."),
+            Mistake(
+                lambda: _crowd(4, share=(0.5, 0.5)),
+                "The two kinds are not equally frequent: use the shares seven and three in ten.",
+            ),
+        ],
+        explain="Nobody changed; the mixture of those who are left did.",
+    ),
+    "first_look-5": Exercise(
+        answer=lambda: SCALE,
+        unit="weeks",
+        mistakes=[
+            Mistake(
+                lambda: SCALE * np.log(2),
+                "The factor ln 2 belongs to an exponential; this curve is a "
+                "hyperbola. Solve h(t) = h(0)/2 directly.",
+            ),
+            Mistake(
+                lambda: 2 * SCALE, "At that age one third is left: the denominator is then 3 times alpha."
+            ),
+            Mistake(lambda: 0.361 / SCALE, "That is the hazard at t = 0, per week; a time is asked for."),
+        ],
+        explain="A half-life of a curve, in a world in which nothing decays.",
+    ),
+}

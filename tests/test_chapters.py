@@ -1,0 +1,196 @@
+"""House rules of a chapter that a machine can check (nbval compares the outputs)."""
+
+import re
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from chapters import NAMES, ROOT, cells, code_cells, exercises, markdown, objectives, prose, tags
+from interestdecay_lib import checks
+
+sys.path.insert(0, str(ROOT / "book/_tools"))
+from reading_time import reading_minutes
+
+MAX_LINES = 20
+each_chapter = pytest.mark.parametrize("name", NAMES)
+
+
+def test_every_chapter_is_in_the_table_of_contents():
+    toc = re.findall(r"chapters/(\w+)", (ROOT / "_toc.yml").read_text())
+    assert sorted(toc) == sorted(NAMES)
+
+
+@each_chapter
+def test_cells_ran_in_order_from_a_clean_kernel(name):
+    counts = [cell.execution_count for cell in code_cells(name)]
+    assert counts == list(range(1, len(counts) + 1))
+
+
+@each_chapter
+def test_no_error_and_no_noise(name):
+    for cell in code_cells(name):
+        for output in cell.outputs:
+            assert output.output_type != "error", cell.source
+            assert output.get("name") != "stderr", cell.source
+
+
+@each_chapter
+def test_opening_block(name):
+    opening = cells(name)[0].source
+    assert opening.startswith(f"(chapter-{name.replace('_', '-')})=\n# ")
+    assert "```{admonition} The question\n:class: question" in opening
+    assert 3 <= len(objectives(name)) <= 5
+    assert "**You need first:**" in opening
+    assert "| mathematics | code | meaning | unit |" in opening
+
+
+@each_chapter
+def test_times_are_measured(name):
+    notebook = nbformat.read(ROOT / "chapters" / f"{name}.ipynb", 4)
+    stated = re.search(
+        r"^\*\*Time:\*\* about (\d+) minutes to read, (\d+) seconds to run\.$", cells(name)[0].source, re.M
+    )
+    assert stated, "the opening lacks its Time line"
+    assert int(stated.group(1)) == reading_minutes(notebook)
+    assert 5 <= int(stated.group(2)) <= (90 if name in ("training_keras", "evaluating_forecasts") else 60)
+
+
+@each_chapter
+def test_closing_sections(name):
+    headings = re.findall(r"^## (.*)$", markdown(name), re.M)
+    assert headings[-4:] == ["Three sentences to remember", "Pitfalls", "Exercises", "Further reading"]
+
+
+@each_chapter
+def test_every_objective_has_an_exercise(name):
+    titles = " ".join(title for title, _ in exercises(name))
+    covered = set(re.findall(r"\d+", " ".join(re.findall(r"\(objectives? ([\d, and]+)\)", titles))))
+    assert covered == set(objectives(name))
+    assert len(exercises(name)) >= 5
+
+
+@each_chapter
+def test_exercises_have_hint_solution_and_check(name):
+    text = markdown(name)
+    code = "\n".join(cell.source for cell in code_cells(name))
+    known = checks.exercises(name)
+    for number, (title, label) in enumerate(exercises(name), start=1):
+        assert label == f"ex-{name.replace('_', '-')}-{number}"
+        assert title.startswith("★"), title
+        assert f"```{{solution-start}} {label}\n" in text
+        if "for discussion" not in text.split(label)[1].split("{exercise-end}")[0]:
+            assert f"{name}-{number}" in known
+            assert code.count(f'check("{name}-{number}"') == 2, "one cell for the reader, one in the solution"
+    assert text.count("{admonition} Hint") >= len(exercises(name))
+
+
+@each_chapter
+def test_solutions_are_right_and_open_exercises_unanswered(name):
+    """The stored outputs; nbval compares them with a fresh run."""
+    for cell in code_cells(name):
+        if "check(" not in cell.source or "import" in cell.source:
+            continue
+        said = "".join(output.get("data", {}).get("text/plain", "") for output in cell.outputs)
+        if "solution" in tags(cell):
+            assert said.startswith("✓"), cell.source
+        elif re.search(r"^answer = None", cell.source, re.M):
+            assert said.startswith("…"), cell.source
+
+
+@each_chapter
+def test_cells_are_short(name):
+    for cell in code_cells(name):
+        assert len(cell.source.splitlines()) <= MAX_LINES, cell.source
+
+
+@each_chapter
+def test_no_cell_is_both_unchecked_and_relied_upon(name):
+    """A cell whose output nbval ignores is followed by one that asserts what the text relies on."""
+    code = code_cells(name)
+    for position, cell in enumerate(code):
+        if "nbval-ignore-output" in tags(cell):
+            assert any("assert " in later.source for later in code[position : position + 3]), cell.source
+    ignored = sum("nbval-ignore-output" in tags(cell) for cell in code)
+    assert ignored <= len(code) / 4
+
+
+@each_chapter
+def test_figures_have_alternative_text_caption_and_name(name):
+    for cell in code_cells(name):
+        pictures = [output for output in cell.outputs if "image/png" in output.get("data", {})]
+        for picture in pictures:
+            alt = picture.metadata.get("image/png", {}).get("alt", "")
+            assert len(alt.split()) >= 5, cell.source
+        if pictures:
+            figure = cell.metadata.get("mystnb", {}).get("figure", {})
+            assert len(pictures) == 1, "one figure a cell"
+            assert len(figure.get("caption", "").split()) >= 5, cell.source
+            assert figure.get("name", "").startswith("fig-"), cell.source
+
+
+@each_chapter
+def test_a_live_figure(name):
+    assert any(
+        "Explorer: " in str(output.get("data", {}).get("text/plain"))
+        for c in code_cells(name)
+        for output in c.outputs
+    )
+
+
+@each_chapter
+def test_no_typed_result_in_prose(name):
+    """Computed decimals come from glue; a definition stands in mathematics or code."""
+    assert re.findall(r"(?<![\w.])\d+\.\d+(?![\w.])", prose(markdown(name))) == []
+
+
+@each_chapter
+def test_glued_names_are_used_and_defined(name):
+    glued = {
+        output.metadata["scrapbook"]["name"]
+        for cell in code_cells(name)
+        for output in cell.outputs
+        if "scrapbook" in output.get("metadata", {})
+    }
+    captions = " ".join(
+        c.metadata.get("mystnb", {}).get("figure", {}).get("caption", "") for c in code_cells(name)
+    )
+    used = set(re.findall(r"\{glue:text\}`([^`:]+)", markdown(name) + captions))
+    assert used == glued
+
+
+def test_glued_names_are_unique_in_the_book():
+    seen = {}
+    for name in NAMES:
+        for cell in code_cells(name):
+            for output in cell.outputs:
+                if "scrapbook" in output.get("metadata", {}):
+                    seen.setdefault(output.metadata["scrapbook"]["name"], set()).add(name)
+    assert {key: where for key, where in seen.items() if len(where) > 1} == {}
+
+
+@each_chapter
+def test_notebooks_are_stored_normalised(name):
+    notebook = nbformat.read(ROOT / "chapters" / f"{name}.ipynb", 4)
+    nbformat.validate(notebook)
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+    for cell in notebook.cells:
+        assert set(cell.metadata) <= {"tags", "mystnb"}
+        for output in cell.get("outputs", []):
+            assert not [kind for kind in output.get("data", {}) if "widget" in kind]
+
+
+@each_chapter
+def test_nothing_of_this_machine_is_stored(name):
+    text = (ROOT / "chapters" / f"{name}.ipynb").read_text(encoding="utf-8")
+    assert str(Path.home()) + "/" not in text
+    assert str(ROOT) not in text
+    assert "/tmp/" not in text
+
+
+def test_citations_exist():
+    known = set(re.findall(r"@\w+\{([^,\s]+),", (ROOT / "book/references.bib").read_text(encoding="utf-8")))
+    for name in NAMES:
+        for group in re.findall(r"\{cite(?::\w+)?\}`([^`]+)`", markdown(name)):
+            assert {key.strip() for key in group.split(",")} <= known, name

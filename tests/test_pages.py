@@ -1,0 +1,234 @@
+"""The built book, on disk and in a real browser (run by `make test` after the build)."""
+
+import html
+import json
+import os
+import re
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urljoin
+
+import pytest
+
+from chapters import NAMES, ROOT
+
+pytestmark = pytest.mark.page
+HTML = ROOT / "_build/html"
+PAGES = sorted(re.findall(r"(?:file|root): (\S+)", (ROOT / "_toc.yml").read_text()))
+each_page = pytest.mark.parametrize("page", PAGES)
+
+
+@pytest.fixture(scope="session")
+def address():
+    """The book behind a local server."""
+    if not (HTML / "index.html").exists():
+        pytest.fail("the book is not built: run `make book` first")
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *arguments):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(HTML)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    path = os.environ.get("BROWSER_PATH") or pytest.fail(
+        "set BROWSER_PATH, or run `make test`, which finds it"
+    )
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(
+            executable_path=path,
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-background-networking",
+                "--disable-component-update",
+            ],
+        )
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def tab(browser):
+    """A page that blocks and notes every request to another host, and notes every error."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.foreign, page.errors = [], []
+
+    def pass_or_block(route):
+        own = route.request.url.startswith(("http://127.0.0.1", "file:", "data:", "blob:"))
+        if not own:
+            page.foreign.append(route.request.url)
+        route.continue_() if own else route.abort()
+
+    context.route("**/*", pass_or_block)
+    page.on("pageerror", lambda error: page.errors.append(str(error)))
+    page.on("console", lambda message: message.type == "error" and page.errors.append(message.text))
+    page.on("response", lambda response: response.status >= 400 and page.errors.append(response.url))
+    yield page
+    context.close()
+
+
+def _source(page):
+    return (HTML / f"{page}.html").read_text(encoding="utf-8")
+
+
+def _frames(page):
+    """The stored data of every live figure of a page."""
+    scripts = re.findall(r'<script type="application/json">(.*?)</script>', _source(page), flags=re.S)
+    return [data for data in map(json.loads, scripts) if "frames" in data]
+
+
+@each_page
+def test_a_page_asks_nobody_and_throws_nothing(tab, address, page):
+    tab.goto(address + page + ".html", wait_until="networkidle")
+    tab.wait_for_function("!window.MathJax?.startup || window.MathJax.startup.promise !== undefined")
+    assert tab.foreign == []
+    assert tab.errors == []
+
+
+@each_page
+def test_a_page_works_from_a_file(tab, page):
+    tab.goto((HTML / f"{page}.html").as_uri(), wait_until="load")
+    tab.wait_for_timeout(500)
+    assert tab.foreign == []
+    assert [error for error in tab.errors if "CORS" not in error] == []
+    assert tab.locator("fading-explorer img.explorer-picture").count() == len(_frames(page))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_mathematics_is_drawn(tab, address, name):
+    tab.goto(f"{address}chapters/{name}.html", wait_until="networkidle")
+    written = tab.locator("article .math").count()
+    assert written > 0
+    tab.wait_for_function("document.querySelectorAll('article .math mjx-container').length > 0")
+    assert tab.locator("article .math mjx-container").count() >= written
+    assert tab.locator("mjx-merror").count() == 0
+
+
+@each_page
+def test_every_picture_has_words_and_loads(tab, address, page):
+    tab.goto(address + page + ".html", wait_until="networkidle")
+    pictures = tab.locator("article img").evaluate_all(
+        "images => images.map(i => [i.alt, i.naturalWidth, i.src])"
+    )
+    for alt, width, source in pictures:
+        assert len(alt.split()) >= 5, source[:80]
+        assert width > 0, source[:80]
+
+
+@each_page
+def test_nothing_failed_while_building(page):
+    source = _source(page)
+    assert "cell_output traceback" not in source and "Traceback (most recent call last)" not in source
+    assert "{glue:" not in re.sub(r"<(pre|code).*?</\1>", "", source, flags=re.S)
+    assert "No key" not in source
+
+
+@each_page
+def test_links_and_anchors_resolve(page):
+    here = f"{page}.html"
+    article = re.search(r"<article.*?</article>", _source(page), flags=re.S).group()
+    for target in {html.unescape(link) for link in re.findall(r'href="([^"]+)"', article)}:
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, anchor = urldefrag(urljoin(here, target))
+        file = HTML / unquote(path)
+        assert file.is_file(), target
+        if anchor and file.suffix == ".html":
+            assert f'id="{unquote(anchor)}"' in file.read_text(encoding="utf-8"), target
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_live_figures_follow_the_keyboard(tab, address, name):
+    """Each control of each figure is stepped with the keyboard; picture and words must be the stored ones."""
+    page = f"chapters/{name}"
+    figures = _frames(page)
+    assert figures, "a chapter has at least one live figure"
+    tab.goto(f"{address}{page}.html", wait_until="networkidle")
+    for number, figure in enumerate(figures):
+        controls = figure["spec"]["controls"]
+        box = tab.locator("fading-explorer").nth(number)
+        state = list(figure["spec"]["start"])
+        for k, control in enumerate(controls):
+            size = len(control["values"])
+            step = ("ArrowDown" if control["kind"] == "select" else "ArrowRight", 1)
+            if state[k] == size - 1:
+                step = ("ArrowUp" if control["kind"] == "select" else "ArrowLeft", -1)
+            box.locator(f"[data-name={control['name']}]").focus()
+            tab.keyboard.press(step[0])
+            state[k] += step[1]
+            flat = 0
+            for c, index in zip(controls, state, strict=True):
+                flat = flat * len(c["values"]) + index
+            frame = figure["frames"][flat]
+            picture = box.locator(".explorer-picture")
+            assert picture.get_attribute("src") == frame["src"]
+            assert picture.get_attribute("alt") == frame["alt"]
+            assert box.locator(".explorer-status").inner_text() == frame["alt"], "announced"
+        box.get_by_role("button", name="Reset").click()
+        assert box.locator(".explorer-picture").get_attribute("data-state") == ",".join(
+            map(str, figure["spec"]["start"])
+        )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_live_figures_follow_the_mouse(tab, address, name):
+    tab.goto(f"{address}chapters/{name}.html", wait_until="networkidle")
+    slider = tab.locator("fading-explorer input[type=range]").first
+    if slider.count() == 0:
+        pytest.skip("menus only")
+    slider.scroll_into_view_if_needed()
+    place = slider.bounding_box()
+    tab.mouse.click(place["x"] + place["width"] - 2, place["y"] + place["height"] / 2)
+    assert slider.input_value() == slider.get_attribute("max")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_frames_differ(name):
+    """A control that changes nothing would be a dead control."""
+    for figure in _frames(f"chapters/{name}"):
+        sizes = [len(control["values"]) for control in figure["spec"]["controls"]]
+        assert len(figure["frames"]) == int(__import__("math").prod(sizes))
+        assert len({frame["src"] for frame in figure["frames"]}) > len(figure["frames"]) / 2
+        assert len({frame["alt"] for frame in figure["frames"]}) > len(figure["frames"]) / 2
+
+
+@each_page
+def test_size(page):
+    assert len(_source(page).encode()) < 1_500_000
+
+
+def test_the_site_is_small():
+    total = sum(file.stat().st_size for file in HTML.rglob("*") if file.is_file())
+    assert total < 40_000_000
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@each_page
+def test_no_sideways_scrolling(tab, address, page, width):
+    tab.set_viewport_size({"width": width, "height": 900})
+    tab.goto(address + page + ".html", wait_until="load")
+    assert tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+
+
+def test_search_finds_the_half_life(tab, address):
+    tab.goto(address + "search.html?q=half-life", wait_until="networkidle")
+    tab.wait_for_selector("#search-results li a")
+    assert tab.locator("#search-results li a").count() >= 3
+    assert tab.foreign == []
+
+
+def test_no_path_of_the_building_machine():
+    for file in HTML.rglob("*.html"):
+        text = file.read_text(encoding="utf-8")
+        assert str(ROOT) not in text and str(Path.home()) + "/" not in text, file

@@ -1,0 +1,160 @@
+"""The commands: what they notice, and what they say when something is wrong."""
+
+import sys
+
+import nbformat
+import pytest
+
+from chapters import ROOT
+
+sys.path.insert(0, str(ROOT / "book/_tools"))
+import notebooks
+
+import tasks
+
+
+def _book(folder):
+    """A small tree with the parts that the fingerprints read."""
+    for name in ("interestdecay_lib", "book", "chapters"):
+        (folder / name).mkdir()
+        (folder / name / "one.txt").write_text(name)
+    for name in ("requirements.txt", "_config.yml", "_toc.yml", "pyproject.toml"):
+        (folder / name).write_text(name)
+    return folder
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch):
+    monkeypatch.setattr(tasks, "ROOT", _book(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize("changed", ["interestdecay_lib/one.txt", "requirements.txt"])
+def test_library_and_lock_change_what_notebooks_depend_on(tree, changed):
+    before = tasks.code_fingerprint(), tasks.book_fingerprint()
+    (tree / changed).write_text("changed")
+    after = tasks.code_fingerprint(), tasks.book_fingerprint()
+    assert before[0] != after[0] and before[1] != after[1]
+
+
+@pytest.mark.parametrize("changed", ["book/one.txt", "chapters/one.txt", "_config.yml", "_toc.yml"])
+def test_text_changes_the_book_but_not_the_execution(tree, changed):
+    before = tasks.code_fingerprint(), tasks.book_fingerprint()
+    (tree / changed).write_text("changed")
+    assert tasks.code_fingerprint() == before[0]
+    assert tasks.book_fingerprint() != before[1]
+
+
+def test_a_renamed_file_is_a_change_and_a_cache_is_none(tree):
+    before = tasks.code_fingerprint()
+    (tree / "interestdecay_lib/__pycache__").mkdir()
+    (tree / "interestdecay_lib/__pycache__/one.pyc").write_text("x")
+    assert tasks.code_fingerprint() == before
+    (tree / "interestdecay_lib/one.txt").rename(tree / "interestdecay_lib/two.txt")
+    assert tasks.code_fingerprint() != before
+
+
+def _stops(monkeypatch, error=None, message=""):
+    def failing():
+        raise error
+
+    monkeypatch.setitem(tasks.COMMANDS, "book", failing)
+    with pytest.raises(SystemExit, match=message):
+        tasks.main(["book"])
+
+
+@pytest.mark.parametrize("version", [(3, 10, 4), (3, 14, 0)])
+def test_another_python_gets_one_sentence(monkeypatch, version):
+    monkeypatch.setattr(tasks.sys, "version_info", version)
+    _stops(
+        monkeypatch,
+        message=r"this is Python 3\.1[04], and TensorFlow needs 3\.11 to 3\.13\. .*PYTHON=python3",
+    )
+
+
+@pytest.mark.parametrize(("number", "reason"), [(28, "the disk is full"), (30, "the disk is read-only")])
+def test_a_full_or_read_only_disk_gets_one_sentence(monkeypatch, number, reason):
+    _stops(monkeypatch, OSError(number, "x", "_build"), rf"Stopped: {reason} \(_build\)\. Nothing of yours")
+
+
+def test_an_interruption_gets_one_sentence(monkeypatch):
+    _stops(monkeypatch, KeyboardInterrupt(), "the same command goes on from here")
+
+
+def test_other_errors_are_not_hidden(monkeypatch):
+    def failing():
+        raise OSError(5, "input/output error")
+
+    monkeypatch.setitem(tasks.COMMANDS, "book", failing)
+    with pytest.raises(OSError, match="input/output"):
+        tasks.main(["book"])
+
+
+def test_a_failed_installation_shows_pips_last_lines():
+    script = "print('Collecting a'); print('ERROR: no network'); raise SystemExit(1)"
+    with pytest.raises(tasks.Stop, match=r"(?s)ERROR: no network.*could not be installed"):
+        tasks.follow([sys.executable, "-c", script], "Collecting ", "the packages could not be installed")
+
+
+def test_a_browser_that_is_not_there_is_named(monkeypatch):
+    monkeypatch.setenv("BROWSER_PATH", "/no/such/browser")
+    with pytest.raises(tasks.Stop, match="/no/such/browser, which does not exist"):
+        tasks.find_browser()
+
+
+def test_counts_of_a_report(tmp_path):
+    report = tmp_path / "r.xml"
+    report.write_text('<testsuites><testsuite tests="9" failures="1" errors="1" skipped="2"/></testsuites>')
+    assert tasks.counts(report) == {"passed": 5, "failed": 2, "skipped": 2}
+    assert tasks.counts(tmp_path / "none.xml") is None
+
+
+def test_a_stage_that_dies_counts_as_a_failure(capsys):
+    with pytest.raises(SystemExit):
+        tasks.summary([("ruff", 0, None, "1 s"), ("library", 2, None, "1 s")], 0)
+    assert capsys.readouterr().out.splitlines()[-1] == "0 passed, 1 failed, 0 skipped"
+
+
+def _notebook():
+    new = nbformat.v4
+    cell = new.new_code_cell("print(1)", metadata={"execution": {"x": "1"}, "tags": ["a"]})
+    cell.outputs = [
+        new.new_output("stream", name="stdout", text="1"),
+        new.new_output("stream", name="stdout", text="\n"),
+    ]
+    widget = new.new_output(
+        "display_data", {"text/plain": "E", "application/vnd.jupyter.widget-view+json": {"x": 1}}
+    )
+    cell.outputs.append(widget)
+    glue = new.new_code_cell('plots.say("a", 1)')
+    opening = new.new_markdown_cell("# T\n\n**Time:** about 0 minutes to read, 0 seconds to run.\n")
+    return new.new_notebook(cells=[opening, cell, glue], metadata={"widgets": {"state": 1}})
+
+
+def test_normalising_keeps_what_matters():
+    notebook = _notebook()
+    notebooks.normalise(notebook, seconds=12.3)
+    opening, cell, glue = notebook.cells
+    assert "about 5 minutes to read, 15 seconds to run." in opening.source
+    assert [output.output_type for output in cell.outputs] == ["stream", "display_data"]
+    assert cell.outputs[0]["text"] == "1\n"
+    assert list(cell.outputs[1]["data"]) == ["text/plain"]
+    assert cell.metadata == {"tags": ["a"]}
+    assert glue.metadata["tags"] == ["remove-cell"]
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+
+
+def test_normalising_twice_changes_nothing():
+    notebook = _notebook()
+    notebooks.normalise(notebook, seconds=12.3)
+    once = nbformat.writes(notebook)
+    notebooks.normalise(notebook, seconds=12.3)
+    assert nbformat.writes(notebook) == once
+
+
+def test_ids_stay_when_a_cell_is_added_before():
+    first, second = _notebook(), _notebook()
+    second.cells.insert(1, nbformat.v4.new_code_cell("new"))
+    for notebook in (first, second):
+        notebooks.normalise(notebook, seconds=1)
+    assert {cell.id for cell in first.cells} < {cell.id for cell in second.cells}

@@ -251,6 +251,6 @@ EXERCISES = {
                 "You counted the first purchase itself: week 1 is days 1 to 7 after it.",
             ),
         ],
-        explain="Short, as for all customers in their first two months; later stretches imply far longer ones.",
+        explain="Short, as for all customers in their first two months; later ones imply far more.",
     ),
 }

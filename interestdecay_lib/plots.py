@@ -64,7 +64,7 @@ def show(figure: Figure, alt: str) -> None:
 
 
 def say(name: str, value: Any, fmt: str = "") -> None:
-    """Make a formatted value available to the text as ``{glue:text}`name` ``.
+    """Make a formatted value available to the text, where the role ``glue:text`` shows it by its name.
 
     Parameters
     ----------

@@ -71,6 +71,8 @@ def test_calibration_error_by_hand():
     y, p = [0, 1, 1, 1], [0.1, 0.3, 0.6, 0.8]
     assert ev.score_probabilities(y, p, bins=2)["ece"] == pytest.approx((abs(0.2 - 0.5) + abs(0.7 - 1)) / 2)
     assert ev.score_probabilities(y, p, bins=1)["ece"] == pytest.approx(abs(0.45 - 0.75))
+    y, p = [0, 1, 1, 1, 0], [0.1, 0.2, 0.3, 0.6, 0.8]       # bins of 2 and 3 customers, gaps 0.35 and 0.1
+    assert ev.score_probabilities(y, p, bins=2)["ece"] == pytest.approx((2 * 0.35 + 3 * 0.1) / 5)
 
 
 def test_scores_agree_with_scikit_learn():
@@ -370,18 +372,17 @@ def test_decayed_count_takes_the_likeliest_half_life(task):
         assert model.profile_.loc[h, "purchases"] == pytest.approx(poisson, rel=1e-9)
 
 
-def test_decayed_count_recovers_a_known_half_life(log, task):
-    """Outcomes simulated from the decayed count with 12 weeks; of the four candidates 12 must be chosen."""
+def test_decayed_count_recovers_known_half_lives(task):
+    """Outcomes simulated with 4 weeks for whether and 12 for how often; these candidates must be chosen."""
     rng = np.random.default_rng(1)
-    log_sum = np.log(task.features["decayed_12w"].to_numpy())
-    p = 1 / (1 + np.exp(-(-0.5 + 1.5 * log_sum)))
+    whether, how_often = (np.log(task.features[f"decayed_{h}w"].to_numpy()) for h in (4, 12))
+    p = 1 / (1 + np.exp(-(1.0 + 0.8 * whether)))
     known = dataclasses.replace(task, bought=(rng.random(len(p)) < p).astype(int),
-                                purchases=rng.poisson(np.exp(-0.5 + 1.0 * log_sum)))
+                                purchases=rng.poisson(np.exp(-0.5 + 1.0 * how_often)))
     model = ev.DecayedCount(GRID).fit(known)
-    assert model.half_life_ == model.count_half_life_ == 12
-    slope = model.classifier_[-1].coef_[0, 0] / log_sum.std()
-    assert slope == pytest.approx(1.5, abs=0.2)
-    assert model.regressor_[-1].coef_[0] / log_sum.std() == pytest.approx(1.0, abs=0.1)
+    assert (model.half_life_, model.count_half_life_) == (4, 12)
+    assert model.classifier_[-1].coef_[0, 0] / whether.std() == pytest.approx(0.8, abs=0.1)
+    assert model.regressor_[-1].coef_[0] / how_often.std() == pytest.approx(1.0, abs=0.1)
 
 
 def test_stack(log, task):

@@ -83,7 +83,7 @@ EXERCISES = {
                 lambda: 14 / math.log(2) * math.log2(100),
                 "Divided by ln 2 once too often: log2 has it in already.",
             ),
-            Mistake(lambda: 2 * math.log2(100), "That is in weeks."),
+            Mistake(lambda: 2 * math.log2(100), "That is in weeks; asked is days."),
             Mistake(lambda: math.log2(100), "That is the number of half-lives; each takes 14 days."),
             Mistake(lambda: 14 * 0.99 / 0.5, "An exponential does not fall along a straight line."),
             Mistake(lambda: 14 * math.log2(1 / 0.99), "That is the age at which 99 % is left; asked is 1 %."),
@@ -221,7 +221,7 @@ EXERCISES = {
         unit="weeks",
         rtol=2e-3,
         mistakes=[
-            Mistake(lambda: 7 * _implied_half_life(), "That is in days."),
+            Mistake(lambda: 7 * _implied_half_life(), "That is in days; asked is weeks."),
             Mistake(
                 lambda: _implied_half_life() / math.log(2), "That is the time constant: multiply by ln 2."
             ),

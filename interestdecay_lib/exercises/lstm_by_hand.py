@@ -57,7 +57,7 @@ EXERCISES = {
     "lstm_by_hand-1": Exercise(
         answer=lambda: LSTMWeights(np.zeros((16, 200)), np.zeros((50, 200)), np.zeros(200)).parameters,
         unit="weights",
-        rtol=0,
+        rtol=1e-6,
         mistakes=[
             Mistake(lambda: 4 * 50 * (50 + 16),
                     "You left out the biases: one for each unit in each of the four blocks."),

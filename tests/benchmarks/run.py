@@ -31,7 +31,8 @@ def timer(repeats: int):
     def time_it(call) -> float:
         call()
         seconds, spent = [], 0.0
-        while len(seconds) < repeats and (spent < 6 or len(seconds) < 1):
+        # at least `repeats` calls and 0.3 s, so that short ones are steady; long ones at most 6 s
+        while not seconds or (spent < 6 and len(seconds) < (repeats if spent >= 0.3 else 50)):
             start = time.perf_counter()
             call()
             seconds.append(time.perf_counter() - start)
@@ -55,7 +56,7 @@ def main() -> None:
     parser.add_argument("--sizes", default="1e5,1e6,1e7", help="events of the decayed sums")
     parser.add_argument("--windows", default="1e4,2e4,1e6", help="events of the windows")
     parser.add_argument("--only", default="interest,windows,lstm")
-    parser.add_argument("--repeats", type=int, default=5, help="calls a median is taken over")
+    parser.add_argument("--repeats", type=int, default=5, help="calls of which the median is taken")
     parser.add_argument("--output", type=Path, default=HERE / "results.json")
     options = parser.parse_args()
     only = options.only.split(",")

@@ -322,13 +322,7 @@ def _build(
         elif duplicates == "merge":
             table = _merge(table, key, repeated, also_sum, rows)
             report["merged"] = int(repeated.sum())
-    try:
-        table = table.sort_values(order, kind="stable", ignore_index=True)
-    except TypeError as error:
-        raise EventLogError(
-            f"cannot sort by {_listed(order)}: a column mixes types ({error}); convert it to "
-            "text or to numbers first"
-        ) from error
+    table = table.sort_values(order, kind="stable", ignore_index=True)
     report |= {
         "rows_returned": len(table),
         "users": int(table["user_id"].nunique()),

@@ -23,7 +23,9 @@ J. Schmidhuber, F. Cummins (2000), Learning to Forget (adds it).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -374,7 +376,8 @@ def lstm_forward(
     Notes
     -----
     Each step is one matrix product of ``[x, h, 1]`` with all weights, one tanh over all gates (since
-    sigma(z) = (1 + tanh(z / 2)) / 2, which never overflows) and a few operations in place.
+    sigma(z) = (1 + tanh(z / 2)) / 2, which never overflows) and a few operations in place. Medium-sized
+    products are kept on one thread where `threadpoolctl` is installed (it comes with scikit-learn).
 
     Examples
     --------
@@ -405,21 +408,22 @@ def lstm_forward(
     outputs = np.empty((T, N, units), dtype)
     written = np.empty((N, units), dtype)
     h, c = h0, c0
-    for t in range(T):
-        z = gates[t if return_gates else 0]
-        row[:, :inputs] = steps[t]
-        row[:, inputs:-1] = h
-        np.dot(row, kernel, out=z)
-        np.tanh(z, out=z)
-        sigmoids = z[:, : 3 * units]
-        sigmoids *= 0.5
-        sigmoids += 0.5
-        i, f, o, g = (z[:, k * units:(k + 1) * units] for k in range(4))
-        np.multiply(i, g, out=written)
-        c = np.multiply(f, c, out=cells[t])
-        c += written
-        h = np.tanh(c, out=outputs[t])
-        h *= o
+    with _one_thread(N * kernel.size):
+        for t in range(T):
+            z = gates[t if return_gates else 0]
+            row[:, :inputs] = steps[t]
+            row[:, inputs:-1] = h
+            np.dot(row, kernel, out=z)
+            np.tanh(z, out=z)
+            sigmoids = z[:, : 3 * units]
+            sigmoids *= 0.5
+            sigmoids += 0.5
+            i, f, o, g = (z[:, k * units:(k + 1) * units] for k in range(4))
+            np.multiply(i, g, out=written)
+            c = np.multiply(f, c, out=cells[t])
+            c += written
+            h = np.tanh(c, out=outputs[t])
+            h *= o
 
     def as_given(array: Array) -> Array:
         return array[:, 0] if single else array.swapaxes(0, 1)
@@ -514,13 +518,14 @@ def lstm_backward(
     before_c = np.concatenate([c0[None], c[:-1]])
     slopes = np.stack([g * i * (1 - i), before_c * f * (1 - f), i * (1 - g**2), shown * o * (1 - o)], axis=2)
     through_h = o * (1 - shown**2)
-    for t in reversed(range(T)):
-        bar_h = bar_h + by_step[t]
-        bar_c = bar_c + bar_h * through_h[t]
-        slopes[t, :, :3] *= bar_c[:, None]
-        slopes[t, :, 3] *= bar_h
-        bar_c = bar_c * f[t]
-        bar_h = slopes[t].reshape(N, 4 * units) @ weights.recurrent_kernel.T
+    with _one_thread(N * weights.recurrent_kernel.size):
+        for t in reversed(range(T)):
+            bar_h = bar_h + by_step[t]
+            bar_c = bar_c + bar_h * through_h[t]
+            slopes[t, :, :3] *= bar_c[:, None]
+            slopes[t, :, 3] *= bar_h
+            bar_c = bar_c * f[t]
+            bar_h = slopes[t].reshape(N, 4 * units) @ weights.recurrent_kernel.T
 
     bar_z = slopes.reshape(T * N, 4 * units)
     before_h = np.concatenate([h0[None], h[:-1]]).reshape(T * N, units)
@@ -571,6 +576,26 @@ def forget_half_life(f: ArrayLike) -> float | Array:
         )
     steps = np.log(0.5) / np.log(f)
     return float(steps) if steps.ndim == 0 else steps
+
+
+@cache
+def _thread_pools() -> Any:
+    try:
+        from threadpoolctl import ThreadpoolController
+    except ImportError:
+        return None
+    return ThreadpoolController()
+
+
+def _one_thread(multiplications: int) -> AbstractContextManager[Any]:
+    """Keep OpenBLAS from splitting a product of this size over several threads.
+
+    On a product of a few million multiplications two threads gain little, but they wait for each other after
+    each one, and on a busy machine that takes several times longer. OpenBLAS itself does not split below
+    2^18 multiplications; above 2^24 it is left alone.
+    """
+    pools = _thread_pools() if 2**18 < multiplications < 2**24 else None
+    return nullcontext() if pools is None else pools.limit(limits=1, user_api="blas")
 
 
 def _floats(values: ArrayLike, name: str, dtype: DTypeLike = np.float64) -> Array:

@@ -24,12 +24,13 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # no information lines
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # no oneDNN notice, and one order of summation fewer
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-logging.getLogger("tensorflow").setLevel(logging.ERROR)  # retracing hints
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 import tensorflow as tf  # noqa: E402
+
+logging.getLogger("tensorflow").setLevel(logging.ERROR)  # retracing hints; the import resets the level
 
 __all__ = [
     "CELLS",
@@ -42,6 +43,7 @@ __all__ = [
     "purchase_arrays",
     "purchase_network",
     "set_seed",
+    "tf",
 ]
 
 CELLS: dict[str, type[keras.layers.Layer]] = {

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -21,9 +21,6 @@ from interestdecay_lib.decay import (
     StretchedExponential,
     TanhComplement,
 )
-
-settings.register_profile("decay", deadline=None)  # a busy machine is not a fault of a curve
-settings.load_profile("decay")
 
 AGES = np.concatenate([[0.0], np.geomspace(1e-6, 400, 200)])
 LN2 = math.log(2)

@@ -44,7 +44,7 @@ def test_log_loss_and_brier_by_hand():
 
 
 @given(outcomes)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_auc_counts_pairs(rows):
     y, p = unpack(rows)
     buyers, others = p[y == 1], p[y == 0]
@@ -55,7 +55,7 @@ def test_auc_counts_pairs(rows):
 
 
 @given(outcomes)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_auc_sees_only_the_order_and_proper_scores_see_more(rows):
     y, p = unpack(rows)
     squared = ev.score_probabilities(y, p**2)

@@ -201,7 +201,8 @@ def test_a_missing_column_is_named_with_a_close_match(column, suggestion):
 def test_other_faults_of_the_columns():
     good = frame(["2024-01-01"])
     assert (
-        "no column 'prise' for the value" in failing(validate_events, good.assign(price=1), value="prise")[0]
+        "no column 'prise' for the value"
+        in failing(validate_events, good.assign(price=1), value="prise")[0]
     )
     assert 'did you mean value="price"' in failing(validate_events, good.assign(price=1), value="prise")[0]
     twice = pd.concat([good, good[["user_id"]]], axis=1)
@@ -322,6 +323,26 @@ def test_a_stated_format_and_no_guessing_of_day_and_month():
     assert failing(validate_events, frame(["03/04/2024", "13/13/2024"]), time_format="%d/%m/%Y")[1] == [1]
 
 
+def test_a_stated_format_with_an_offset():
+    df = frame(["01.02.2024 10:00 +0100", "02.02.2024 10:00 +0100"])
+    log = validate_events(df, time_format="%d.%m.%Y %H:%M %z")
+    assert log["timestamp"].tolist() == [pd.Timestamp("2024-02-01 09:00"), pd.Timestamp("2024-02-02 09:00")]
+    assert "bad directive" in failing(validate_events, df, time_format="%Q")[0]
+
+
+def test_other_types_of_columns():
+    days = ["2024-01-01", "2024-01-02"]
+    for times in (
+        pd.PeriodIndex(days, freq="D"),
+        pd.Categorical(days),
+        [pd.Timestamp(d).date() for d in days],
+    ):
+        assert validate_events(frame(times))["timestamp"].tolist() == [pd.Timestamp(d) for d in days]
+    mixed = frame([days[0]] * 2, item_id=pd.Series([1, "a"], dtype=object))
+    assert len(validate_events(mixed)) == 2
+    assert "cannot read" in failing(validate_events, frame(pd.to_timedelta([1, 2], unit="D")))[0]
+
+
 def test_offsets_are_converted_to_utc():
     log = validate_events(frame(["2024-01-01 12:00:00+08:00", "2024-01-02T12:00+08:00"]))
     assert log["timestamp"].tolist() == [pd.Timestamp("2024-01-01 04:00"), pd.Timestamp("2024-01-02 04:00")]
@@ -364,7 +385,9 @@ SECONDS = pd.Timestamp("2024-03-01 12:34:56").value // 10**9
 def test_numeric_times_need_their_unit(unit, factor, kind):
     df = frame([kind(SECONDS * factor), kind((SECONDS + 86_400) * factor)])
     message, _ = failing(validate_events, df)
-    assert "no unit" in message and f"time_unit='{unit}'" in message and "2024-03-01 to 2024-03-02" in message
+    assert (
+        "no unit" in message and f"time_unit='{unit}'" in message and "2024-03-01 to 2024-03-02" in message
+    )
     log = validate_events(df, time_unit=unit)
     error = (log["timestamp"] - pd.to_datetime(["2024-03-01 12:34:56", "2024-03-02 12:34:56"])).abs().max()
     assert error <= pd.Timedelta("1us") if kind is float else error == pd.Timedelta(0)

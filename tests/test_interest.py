@@ -6,7 +6,7 @@ from copy import deepcopy
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from interestdecay_lib import interest
@@ -129,7 +129,7 @@ def test_same_day_rows_count_each():
 # --- after every event ---
 
 @given(ROWS, HALF_LIVES, st.integers(1, 7))
-@settings(deadline=None)
+
 def test_running_sum_equals_the_sum_over_earlier_rows(rows, half_life, block):
     log = log_of(rows)
     before, interest._BLOCK = interest._BLOCK, block          # blocks of 1 to 7 events: every edge is crossed

@@ -1,11 +1,14 @@
 """The LSTM of the library against Keras, TensorFlow's gradients, finite differences and plain arithmetic."""
 
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from interestdecay_lib import lstm
 from interestdecay_lib.lstm import (
     GATES,
     LSTMWeights,
@@ -116,7 +119,7 @@ def test_extreme_weights_overflow_nothing(extreme):
     data=st.data(), inputs=st.integers(1, 4), units=st.integers(1, 4),
     T=st.integers(1, 6), N=st.integers(1, 4),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_forward_is_the_step_repeated_for_a_batch_and_for_each_sequence(data, inputs, units, T, N):
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
     weights = random_weights(inputs, units, rng, scale=2)
@@ -182,6 +185,30 @@ def test_without_gates_the_states_are_the_same():
     assert light.i is light.f is light.g is light.o is None
 
 
+def test_the_number_of_threads_is_put_back_and_threadpoolctl_may_be_missing(monkeypatch):
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    rng = np.random.default_rng(10)
+    weights = random_weights(16, 32, rng, scale=0.2)
+    x = rng.normal(size=(64, 3, 16))  # 64 * 49 * 128 = 401,408 multiplications: large enough to be split
+    used = []
+    before = threadpoolctl.threadpool_info()
+    dot = np.dot
+    monkeypatch.setattr(np, "dot", lambda *a, **k: used.extend(_blas_threads(threadpoolctl)) or dot(*a, **k))
+    limited = lstm_forward(x, weights)
+    assert set(used) <= {1}  # empty where threadpoolctl does not know the BLAS, as on macOS
+    assert threadpoolctl.threadpool_info() == before
+    monkeypatch.setitem(sys.modules, "threadpoolctl", None)
+    lstm._thread_pools.cache_clear()
+    try:
+        np.testing.assert_allclose(lstm_forward(x, weights).h, limited.h, rtol=1e-12, atol=1e-14)
+    finally:
+        lstm._thread_pools.cache_clear()
+
+
+def _blas_threads(threadpoolctl):
+    return [pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
+
+
 def test_what_is_given_is_not_changed():
     rng = np.random.default_rng(6)
     weights = random_weights(2, 3, rng)
@@ -218,7 +245,7 @@ def test_backward_equals_gradient_tape(layers, inputs, units, last_only):
 
 
 @given(seed=st.integers(0, 2**32 - 1), inputs=st.integers(1, 3), units=st.integers(1, 3), T=st.integers(1, 5))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_backward_equals_central_differences(seed, inputs, units, T):
     rng = np.random.default_rng(seed)
     weights = random_weights(inputs, units, rng)

@@ -102,7 +102,7 @@ def inputs_at(log, cut, users):
             sequences.as_of(log, cut)["value"].to_numpy()]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(past=events(0, 41, min_size=1), future=events(42, 120, min_size=1), other=events(42, 120, min_size=1))
 def test_changing_the_future_changes_no_input(past, future, other):
     cut = START + pd.Timedelta(days=42)                                # an event on day 42 is future
@@ -111,7 +111,7 @@ def test_changing_the_future_changes_no_input(past, future, other):
         np.testing.assert_array_equal(one, two)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(past=events(0, 41, min_size=1), more=st.integers(0, 41))
 def test_changing_the_past_changes_the_inputs(past, more):
     cut = START + pd.Timedelta(days=42)
@@ -133,7 +133,7 @@ def test_the_target_is_the_future_and_only_the_future():
 # -- brute force ---------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(rows=events(0, 60, min_size=1), weeks=st.integers(1, 6), shift=st.integers(-8, 30))
 def test_weekly_counts_equal_a_loop(rows, weeks, shift):
     start = START + pd.Timedelta(days=shift)
@@ -149,7 +149,7 @@ def test_weekly_counts_equal_a_loop(rows, weeks, shift):
     np.testing.assert_allclose(sequences.weekly_counts(log, start, weeks, users, value="value"), dollars)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(rows=events(0, 80, min_size=1), cut_day=st.integers(1, 80))
 def test_features_and_holdout_equal_a_loop(rows, cut_day):
     log, cut = log_of(rows), START + pd.Timedelta(days=cut_day)
@@ -172,7 +172,7 @@ def test_features_and_holdout_equal_a_loop(rows, cut_day):
             [len(days) - 1, (days[-1] - days[0]) / 7, (cut_day - 1 - days[0]) / 7, later])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(rows=events(0, 80, min_size=1), cut_day=st.integers(1, 80), length=st.integers(1, 5))
 def test_last_events_equal_a_loop(rows, cut_day, length):
     log, cut = log_of(rows), START + pd.Timedelta(days=cut_day)
@@ -191,7 +191,7 @@ def test_last_events_equal_a_loop(rows, cut_day, length):
         assert (values[row, ~mask[row]] == 0).all()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(sizes=st.lists(st.integers(1, 9), min_size=1, max_size=6), length=st.integers(1, 4),
        channels=st.integers(0, 2))
 def test_event_windows_equal_a_loop(sizes, length, channels):
@@ -212,7 +212,7 @@ def test_event_windows_equal_a_loop(sizes, length, channels):
     np.testing.assert_array_equal(y, np.array(targets))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(steps=st.integers(1, 12), length=st.integers(1, 6), horizon=st.integers(1, 4),
        shape=st.sampled_from(["one", "several", "channels"]))
 def test_sliding_windows_equal_a_loop(steps, length, horizon, shape):
@@ -271,7 +271,7 @@ def test_take_keeps_rows_together(task):
 # -- splits and origins --------------------------------------------------------------------------------------
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(n=st.integers(20, 500), seed=st.integers(0, 3))
 def test_every_user_is_in_exactly_one_group(n, seed):
     groups = sequences.split_users(n, seed=seed)
@@ -281,7 +281,7 @@ def test_every_user_is_in_exactly_one_group(n, seed):
     np.testing.assert_array_equal(np.concatenate(groups), np.random.default_rng(seed).permutation(n))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(weeks=st.integers(2, 40), horizon=st.integers(1, 12), step=st.integers(1, 9))
 def test_origins_never_look_past_the_end_and_miss_none(weeks, horizon, step):
     end = START + pd.Timedelta(weeks=weeks)

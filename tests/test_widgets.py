@@ -44,9 +44,9 @@ def test_a_page_holds_every_frame_in_the_order_of_the_controls():
 
 def test_the_pictures_are_pictures_and_small():
     for frame in _page(explorer())["frames"]:
-        png = base64.b64decode(frame["src"].partition(",")[2])
-        assert len(png) < 15_000
-        assert np.asarray(Image.open(io.BytesIO(png)).convert("L")).std() > 5
+        picture = base64.b64decode(frame["src"].partition(",")[2])
+        assert len(picture) < 15_000
+        assert np.asarray(Image.open(io.BytesIO(picture)).convert("L")).std() > 5
 
 
 def test_text_cannot_end_the_script_early():
@@ -82,7 +82,6 @@ def test_a_still_draws_one_frame_only(monkeypatch):
         alt=lambda height: str(height),
         height=[1, 2, 3],
     )
-    figure._repr_mimebundle_()
     figure._repr_mimebundle_()
     assert drawn == [1]
 

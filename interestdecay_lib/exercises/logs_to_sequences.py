@@ -11,7 +11,7 @@ from interestdecay_lib.datasets import load_cdnow
 
 _CUT = pd.Timestamp("1997-10-01")
 _PURCHASES = pd.DataFrame({"user_id": 1, "timestamp": pd.to_datetime(
-    ["1997-01-05", "1997-01-05", "1997-03-16", "1997-09-30", "1997-10-01"])})
+    ["1997-01-05", "1997-01-05", "1997-03-16", "1997-09-20", "1997-10-01"])})
 
 
 @cache
@@ -29,8 +29,16 @@ def _grid() -> np.ndarray:
     return sequences.weekly_counts(_sample(), "1997-01-01", 78)
 
 
+def _weeks_as_customer() -> np.ndarray:
+    return 78 - (_grid() > 0).argmax(axis=1)
+
+
 def _customer_weeks() -> int:
-    return int((np.arange(78) >= (_grid() > 0).argmax(axis=1)[:, None]).sum())
+    return int(_weeks_as_customer().sum())
+
+
+def _mean_of_rates() -> float:
+    return float((_grid().sum(axis=1) / _weeks_as_customer()).mean())
 
 
 def _paper(cut=_CUT, **changes) -> dict:
@@ -58,10 +66,11 @@ EXERCISES = {
     "logs_to_sequences-1": Exercise(
         answer=lambda: len(_sample()) - int(_sizes().sum()),
         unit="rows",
-        rtol=0,
+        rtol=1e-6,
         mistakes=[
             Mistake(lambda: int(_sample().duplicated().sum()),
-                    "These are the rows that repeat an earlier one in every column. Two orders on one day usually "
+                    "These are the rows that repeat an earlier one in every column. Two orders on one day "
+                    "usually "
                     "differ in money; compare user_id and timestamp only."),
             Mistake(lambda: int(_sizes().sum()), "That is the number of purchase days that stay."),
             Mistake(lambda: int(_sample().duplicated(["user_id", "timestamp"], keep=False).sum()),
@@ -72,60 +81,73 @@ EXERCISES = {
     "logs_to_sequences-2": Exercise(
         answer=_paper,
         unit="weeks",
-        rtol=1e-3,
+        rtol=3e-4,      # tells 268 days from 269
         mistakes=[
             Mistake(lambda: _paper(frequency=3.0),
                     "The first purchase makes somebody a customer and is not counted: x counts repeats."),
-            Mistake(lambda: _paper(frequency=4.0), "Merge the two purchases of 5 January, leave out 1 October (it is "
-                                                   "at the cut, so it is future), and do not count the first."),
+            Mistake(lambda: _paper(frequency=4.0), "Merge the two purchases of 5 January, leave out 1 "
+                                                   "October (it is "
+                                                   "at the cut, so it is future), and do not count the "
+                                                   "first."),
             Mistake(lambda: _paper(_CUT + pd.Timedelta(days=1)),
-                    "You included the day of the cut. The cut is the first day of the future: use < and not <=."),
+                    "You included the day of the cut. The cut is the first day of the future: use < and "
+                    "not <=."),
             Mistake(lambda: _paper(_CUT + pd.Timedelta(days=1), T=_paper()["T"]),
                     "You counted the purchase of 1 October. It happens at the cut and is future."),
-            Mistake(lambda: _paper(recency=268.0, T=268.0), "recency and T are in days; give weeks of 7 days."),
+            Mistake(lambda: _paper(recency=258.0, T=268.0), "recency and T are in days; give weeks of 7 "
+                                                            "days."),
             Mistake(lambda: _paper(T=269 / 7),
-                    "T ends on the day before the cut (30 September), the last day of the calibration period."),
-            Mistake(lambda: _paper(recency=1 / 7, T=269 / 7),
-                    "That is the time since the last purchase, the recency of RFM. Here recency is the time from the "
+                    "T ends on the day before the cut (30 September), the last day of the calibration "
+                    "period."),
+            Mistake(lambda: _paper(recency=11 / 7, T=269 / 7),
+                    "That is the time since the last purchase, the recency of RFM. Here recency is the "
+                    "time from the "
                     "first to the last purchase."),
-            Mistake(lambda: _paper(recency=1 / 7),
-                    "That is the time since the last purchase, the recency of RFM. Here recency is the time from the "
+            Mistake(lambda: _paper(recency=11 / 7),
+                    "That is the time since the last purchase, the recency of RFM. Here recency is the "
+                    "time from the "
                     "first to the last purchase."),
-            Mistake(lambda: _paper(recency=0.0),
-                    "Here recency is the time from the first to the last purchase, not the time since the last."),
+            Mistake(lambda: _paper(recency=10 / 7),
+                    "Here recency is the time from the first to the last purchase, not the time since the "
+                    "last."),
         ],
-        explain="The last known purchase is on the last day of calibration, so recency equals T: freshly active.",
+        explain="T - recency is the silence at the end of calibration: ten days, this customer is freshly "
+                "active.",
     ),
     "logs_to_sequences-3": Exercise(
         answer=lambda: _grid().sum() / _customer_weeks(),
         unit="purchase days per week",
-        rtol=2e-3,
+        rtol=1e-4,
         mistakes=[
-            Mistake(lambda: _grid().mean(), "You divided by all 78 weeks; before the first purchase nobody was a "
+            Mistake(lambda: _grid().mean(), "You divided by all 78 weeks; before the first purchase nobody "
+                                            "was a "
                                             "customer, so these weeks are missing, not zero."),
             Mistake(lambda: _grid().sum() / (_grid() > 0).sum(),
                     "You divided by the weeks with a purchase only. Weeks without one are observed zeros."),
             Mistake(lambda: _grid().sum() / (_customer_weeks() - len(_grid())),
                     "You left the week of the first purchase out of the denominator but not out of the sum."),
             Mistake(lambda: (_grid() > 0).sum() / _customer_weeks(),
-                    "You counted weeks with a purchase; count purchase days, of which a week may hold several."),
-            Mistake(lambda: float((_grid().sum(axis=1) / (np.arange(78) >= (_grid() > 0).argmax(axis=1)[:, None])
-                                   .sum(axis=1)).mean()),
+                    "You counted weeks with a purchase; count purchase days, of which a week may hold "
+                    "several."),
+            Mistake(_mean_of_rates,
                     "That is the mean of the customers' own rates; pool all customer-weeks instead."),
         ],
-        explain="About one purchase in fourteen weeks: most weeks of most customers are observed zeros.",
+        explain="About one purchase in twenty-five weeks: most weeks of most customers are observed zeros.",
     ),
     "logs_to_sequences-4": Exercise(
         answer=lambda: int(np.maximum(0, _sizes() - 5).sum()),
         unit="windows",
-        rtol=0,
+        rtol=1e-6,
         mistakes=[
             Mistake(lambda: int(np.maximum(0, _sizes() - 4).sum()),
-                    "n - length + 1 counts windows without a target. The event after the window must exist: n - 5."),
+                    "n - length + 1 counts windows without a target. The event after the window must "
+                    "exist: n - 5."),
             Mistake(lambda: int(_sizes().sum()) - 5,
-                    "These windows run across customers: the purchases of one would predict those of the next."),
+                    "These windows run across customers: the purchases of one would predict those of the "
+                    "next."),
             Mistake(lambda: int((_sizes() - 5).sum()),
-                    "A customer with fewer than six purchase days gives no window, not a negative number: max(0, ...)."),
+                    "A customer with fewer than six purchase days gives no window, not a negative number: "
+                    "max(0, ...)."),
             Mistake(lambda: int(np.maximum(0, _sample().groupby("user_id").size() - 5).sum()),
                     "You counted rows; merge the rows of a day first (sample_days)."),
             Mistake(lambda: int((_sizes() > 5).sum()),
@@ -136,16 +158,19 @@ EXERCISES = {
     "logs_to_sequences-5": Exercise(
         answer=lambda: len(sequences.rolling_origins("1997-07-02", "1998-07-01", horizon=13, step=4)),
         unit="cuts",
-        rtol=0,
+        rtol=1e-6,
         mistakes=[
-            Mistake(lambda: 52 // 4, "You forgot the horizon: the last targets would reach past the end of the log."),
+            Mistake(lambda: 52 // 4, "You forgot the horizon: the last targets would reach past the end of "
+                                     "the log."),
             Mistake(lambda: 52 // 4 + 1,
                     "You forgot the horizon: the last targets would reach past the end of the log."),
             Mistake(lambda: (52 - 13) // 4, "One too few: the first cut, in week 0, counts as well."),
-            Mistake(lambda: 52 // 13, "You stepped by the horizon; a new cut is made every 4 weeks and target periods "
+            Mistake(lambda: 52 // 13, "You stepped by the horizon; a new cut is made every 4 weeks and "
+                                      "target periods "
                                       "may overlap."),
         ],
-        explain="Target periods of neighbouring cuts overlap: ten scores, but fewer than ten independent ones.",
+        explain="Target periods of neighbouring cuts overlap: ten scores, but fewer than ten independent "
+                "ones.",
     ),
     "logs_to_sequences-6": Exercise(
         answer=_late_gain,
@@ -153,9 +178,11 @@ EXERCISES = {
         rtol=5e-3,
         mistakes=[
             Mistake(lambda: -_late_gain(), "The sign: late minus honest. Late features flatter."),
-            Mistake(lambda: _late_gain(39), "That is the gain for the horizon of 39 weeks; take horizon_weeks=4."),
+            Mistake(lambda: _late_gain(39), "That is the gain for the horizon of 39 weeks; take "
+                                            "horizon_weeks=4."),
             Mistake(lambda: _late_gain(4, 1), "You moved the features by one day; 7 days were asked."),
-            Mistake(lambda: _late_gain(4, 28), "That is recency at the end of the target period; take 7 days."),
+            Mistake(lambda: _late_gain(4, 28), "That is recency at the end of the target period; take 7 "
+                                               "days."),
         ],
         explain="With a short horizon the same delay shows a larger part of the answer.",
     ),

@@ -112,7 +112,7 @@ def score_probabilities(y: ArrayLike, p: ArrayLike, bins: int = 10) -> dict[str,
         ``log_loss``: :math:`-\frac1n\sum y\ln p+(1-y)\ln(1-p)` in nats; ``brier``:
         :math:`\frac1n\sum(p-y)^2`; ``auc``: the chance that a random buyer has a higher p than a random
         non-buyer, ties counted half; ``ece``: expected calibration error, the customer-weighted mean of
-        |mean p - share of buyers| over the bins; ``predicted_over_actual``: :math:`\sum p/\sum y`.
+        abs(mean p - share of buyers) over the bins; ``predicted_over_actual``: :math:`\sum p/\sum y`.
 
     Raises
     ------

@@ -9,7 +9,7 @@ from interestdecay_lib import datasets
 from interestdecay_lib.checks import Exercise, Mistake
 from interestdecay_lib.events import validate_events
 
-SCALE = 13.85  # weeks: alpha of the simulated crowd
+SCALE = 13.85  # weeks: alpha (inverse scale) of the simulated crowd
 
 
 def _orders(duplicates: str) -> dict[str, float]:
@@ -94,7 +94,7 @@ EXERCISES = {
                 "That is the time to the end of the log, not to the next purchase.",
             ),
         ],
-        explain="It describes the gaps that ended; the silences still open are longer.",
+        explain="It describes the gaps that ended; the end of the log cuts off long gaps more often.",
     ),
     "first_look-3": Exercise(
         answer=lambda: _hazard(27, 39),
@@ -118,7 +118,7 @@ EXERCISES = {
             Mistake(lambda: _hazard(26, 38), "One week too early: week 27 is the column with the index 26."),
             Mistake(lambda: _hazard(28, 40), "One week too late: week 27 is the column with the index 26."),
         ],
-        explain="After half a year of silence fewer than one in a hundred come back in any given week.",
+        explain="After half a year of silence, on average fewer than one in a hundred come back per week.",
     ),
     "first_look-4": Exercise(
         answer=lambda: _crowd(4),

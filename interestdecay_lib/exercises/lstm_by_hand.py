@@ -131,7 +131,7 @@ EXERCISES = {
             Mistake(lambda: 90 / 7, "That is the half-life in steps; now the gate, then its bias."),
             Mistake(lambda: expit(2 ** (-7 / 90)), "You applied the sigmoid instead of undoing it."),
         ],
-        explain="Twelve to thirteen weeks: far above Keras's start of 1.",
+        explain="Twelve to thirteen weeks need a bias far above Keras's start of 1.",
     ),
     "lstm_by_hand-6": Exercise(
         answer=lambda: lstm_backward(np.zeros((2, 1)), _idle(), grad_h=[1.0], c0=[1.0]).bias[1],
@@ -156,6 +156,6 @@ EXERCISES = {
             Mistake(lambda: {"right": 0.1 * 0.5 / 0.9, "printed": 0.5 / 0.9},
                     "Divide by what is lost in a step, 1 - f, not by f."),
         ],
-        explain="Without an input gate the cell settles ten times too high, and no step can be ignored.",
+        explain="Without an input gate the cell settles ten times too high, and no gate is left to shut out a step.",
     ),
 }

@@ -19,8 +19,6 @@ def run(time_it: Callable) -> list[dict]:
 
 
 def _one_shape(batch: int, steps: int, inputs: int, units: int, time_it: Callable) -> list[dict]:
-    from threadpoolctl import ThreadpoolController
-
     from interestdecay_lib.networks import keras, tf
 
     x64 = np.random.default_rng(0).normal(size=(batch, steps, inputs))
@@ -30,20 +28,11 @@ def _one_shape(batch: int, steps: int, inputs: int, units: int, time_it: Callabl
     weights = LSTMWeights.from_keras(model.layers[0])
     graph = tf.function(lambda batch: model(batch, training=False))
     compiled = tf.function(lambda batch: model(batch, training=False), jit_compile=True)
-    controller = ThreadpoolController()
-
-    def one_thread(x, dtype):
-        """Fifty small products: on a busy machine, waiting for a second thread costs more than it saves."""
-        with controller.limit(limits=1, user_api="blas"):
-            return lstm_forward(x, weights, return_gates=False, dtype=dtype).h[:, -1]
-
     methods = {
         "this book: lstm_forward, float64":
             lambda: lstm_forward(x64, weights, return_gates=False).h[:, -1],
         "this book: lstm_forward, float32":
             lambda: lstm_forward(x, weights, return_gates=False, dtype=np.float32).h[:, -1],
-        "this book: float64, one BLAS thread": lambda: one_thread(x64, np.float64),
-        "this book: float32, one BLAS thread": lambda: one_thread(x, np.float32),
         "Keras, tf.function": lambda: graph(tensor).numpy(),
         "Keras, tf.function with XLA": lambda: compiled(tensor).numpy(),
         "Keras, predict_on_batch": lambda: model.predict_on_batch(x),

@@ -182,6 +182,14 @@ def test_same_seed_same_weights_whatever_the_global_generators_say(task):
     assert not weights_equal(models[0], models[2])
 
 
+def test_fit_seed_changes_the_order_of_the_batches_only(task):
+    models = [networks.purchase_network(12, 3, units=2) for _ in range(2)]
+    assert weights_equal(*models)
+    for seed, model in enumerate(models):
+        networks.fit_network(model, pair(task, np.arange(60)), seed=seed, epochs=1, batch_size=20)
+    assert not weights_equal(*models)
+
+
 def test_fit_leaves_the_global_generator_alone(task):
     networks.set_seed(3)
     expected = np.random.random(), float(keras.random.uniform(()))  # noqa: NPY002

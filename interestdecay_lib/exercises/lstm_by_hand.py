@@ -156,6 +156,6 @@ EXERCISES = {
             Mistake(lambda: {"right": 0.1 * 0.5 / 0.9, "printed": 0.5 / 0.9},
                     "Divide by what is lost in a step, 1 - f, not by f."),
         ],
-        explain="Without an input gate the cell settles ten times too high, and no gate is left to shut out a step.",
+        explain="Without an input gate the cell settles ten times too high, and nothing shuts out a step.",
     ),
 }

@@ -47,6 +47,7 @@ def execute_for_book():
     cache = get_cache(str(cache_folder()))
     notebooks = {path: nbformat.read(path, 4) for path in sorted(CHAPTERS.glob("*.ipynb"))}
     waiting = {path: nb for path, nb in notebooks.items() if not _is_cached(cache, nb)}
+    waiting = dict(sorted(waiting.items(), key=lambda item: -stated_seconds(item[1])))  # the longest first
     say(f"Executing {len(waiting)} of {len(notebooks)} notebooks, the others are unchanged ...")
     failed = []
     with ThreadPoolExecutor(2) as pool:
@@ -139,6 +140,11 @@ def _merged(outputs):
         else:
             merged.append(output)
     return merged
+
+
+def stated_seconds(notebook):
+    stated = TIME_LINE.search(notebook.cells[0].source)
+    return int(re.findall(r"\d+", stated.group())[-1]) if stated else 0
 
 
 def time_line(notebook, seconds):

@@ -159,9 +159,10 @@ def _bundle(result: Any) -> tuple[dict, dict]:
 def _picture(figure: Figure, kind: str) -> str:
     """The figure as a data address: few colours, so that a frame is 5 to 10 kB whatever is drawn."""
     raw, small = io.BytesIO(), io.BytesIO()
-    figure.savefig(raw, format="png", dpi=100)
+    figure.savefig(raw, format="png", dpi=120)
     plt.close(figure)
-    few = Image.open(raw).convert("RGB").quantize(48)
+    # maximum coverage keeps the colour of a single small point, where median cut would not
+    few = Image.open(raw).convert("RGB").quantize(40, method=Image.Quantize.MAXCOVERAGE)
     if kind == "webp":  # lossless, a fifth smaller than PNG; every browser reads it
         few.convert("RGB").save(small, "webp", lossless=True, quality=100, method=4)
     else:

@@ -49,6 +49,19 @@ def test_the_pictures_are_pictures_and_small():
         assert np.asarray(Image.open(io.BytesIO(picture)).convert("L")).std() > 5
 
 
+def test_a_small_point_keeps_its_colour():
+    def dotted(size):
+        figure, axes = plt.subplots()
+        axes.plot(np.arange(200) / 200, color="#0072B2")
+        axes.plot([50], [0.2], "o", markersize=size, color="#D55E00")
+        return figure
+
+    figure = widgets.Explorer(dotted, alt=lambda size: f"A point of size {size}.", size=[4])
+    picture = base64.b64decode(figure.frame(0)["src"].partition(",")[2])
+    pixels = np.asarray(Image.open(io.BytesIO(picture)).convert("RGB")).reshape(-1, 3).astype(int)
+    assert np.abs(pixels - [0xD5, 0x5E, 0x00]).sum(axis=1).min() < 6
+
+
 def test_text_cannot_end_the_script_early():
     figure = explorer(alt=lambda height, kind: "</script><script>alert(1)</script>")
     assert figure.to_html().count("</script>") == 1

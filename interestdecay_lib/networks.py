@@ -435,7 +435,6 @@ def fit_network(
         loss_weights=loss_weights,
         jit_compile=False,  # XLA's compilation takes longer than the book's training runs
     )
-    model.make_predict_function(force=True)  # an earlier one would hold the old standardisation
     stop = []
     if held_out is not None and patience is not None:
         stop = [keras.callbacks.EarlyStopping("val_loss", patience=patience, restore_best_weights=True)]
@@ -488,7 +487,6 @@ def compare_optimizers(
     x, y = _checked("train", train)
     held_out = _checked("validation", validation)
     _standardise(model, x)
-    model.make_predict_function(force=True)
     start = model.get_weights()
     rows = []
     for name in optimizers:

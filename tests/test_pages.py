@@ -213,12 +213,28 @@ def test_the_site_is_small():
     assert total < 40_000_000
 
 
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("width", [1280, 640, 320])  # 640: a laptop at 200 %; 320: a small phone
 @each_page
 def test_no_sideways_scrolling(tab, address, page, width):
     tab.set_viewport_size({"width": width, "height": 900})
     tab.goto(address + page + ".html", wait_until="load")
     assert tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@each_page
+def test_accessibility(browser, address, page, scheme):
+    """axe-core: WCAG 2.2 A and AA and best practice, without exception."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=scheme)
+    tab = context.new_page()
+    tab.goto(address + page + ".html", wait_until="networkidle")
+    rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+    found = Axe().run(tab, options={"runOnly": rules}).response["violations"]
+    context.close()
+    told = [f"{v['id']} ({v['impact']}): {node['html'][:160]}" for v in found for node in v["nodes"]]
+    assert told == []
 
 
 def test_search_finds_the_half_life(tab, address):

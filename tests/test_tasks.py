@@ -1,5 +1,6 @@
 """The commands: what they notice, and what they say when something is wrong."""
 
+import json
 import sys
 
 import nbformat
@@ -9,7 +10,7 @@ from chapters import ROOT
 
 sys.path.insert(0, str(ROOT / "book/_tools"))
 import notebooks
-
+import status
 import tasks
 
 
@@ -100,6 +101,14 @@ def test_a_browser_that_is_not_there_is_named(monkeypatch):
     monkeypatch.setenv("BROWSER_PATH", "/no/such/browser")
     with pytest.raises(tasks.Stop, match="/no/such/browser, which does not exist"):
         tasks.find_browser()
+
+
+def test_the_status_page_shows_the_stored_benchmark():
+    results = json.loads(status.RESULTS.read_text(encoding="utf-8"))
+    text = status.PAGE.read_text(encoding="utf-8")
+    assert status.page(text, results) == text, "run `make benchmark`, or book/_tools/status.py"
+    results["windows"][0]["ratio_to_book"] = 123456.0
+    assert "123,456" in status.page(text, results)
 
 
 def test_counts_of_a_report(tmp_path):

@@ -32,7 +32,7 @@ def execute(notebook, folder, figures):
         kernel_name="python3",
         record_timing=False,  # the cache's key covers the cells' metadata
         resources={"metadata": {"path": str(folder)}},
-        extra_arguments=["--InteractiveShell.colors=NoColor"],
+        extra_arguments=["--InteractiveShell.colors=NoColor", "--IPKernelApp.log_level=ERROR"],
     )
     os.environ["INTERESTDECAY_FIGURES"] = figures
     client.execute()

@@ -148,7 +148,9 @@ def book():
     executed = time.monotonic()
     say("Building the pages ...")
     log = BUILD / "book.log"
-    build = [str(PYTHON), "-m", "jupyter_book.cli.main", "build", str(ROOT), "--path-output", str(ROOT)]
+    jupyter_book = [str(PYTHON), "-c", "from jupyter_book.cli.main import main; main()"]
+    build = [*jupyter_book, "build", str(ROOT), "--path-output", str(ROOT)]
+    index.unlink(missing_ok=True)
     with log.open("w", encoding="utf-8") as output:
         code = subprocess.run(
             [*build, "-n", "-W", "--keep-going"],
@@ -157,11 +159,11 @@ def book():
             env=clean(),
             cwd=ROOT,
         ).returncode
-    if code:
+    if code or not index.exists():
         text = log.read_text(encoding="utf-8", errors="replace").splitlines()
         told = [line for line in text if "WARNING" in line or "ERROR" in line] or text[-30:]
         shown = "\n  ".join(told[-40:])
-        raise Stop(f"the pages could not be built without warnings:\n  {shown}\n(all of it: {log})")
+        raise Stop(f"the pages could not be built, or not without warnings:\n  {shown}\n(all of it: {log})")
     for old in (BUILD / ".jupyter_cache").iterdir():
         if old.is_dir() and old != cache_folder():
             shutil.rmtree(old)

@@ -209,9 +209,8 @@ def test(fast=False):
         try:
             book()
             stages.append(("the book", 0, None, minutes(begun)))
-            stage(
-                "its pages, in a browser", [*pytest, "-m", "page", "tests"], "pages", BROWSER_PATH=browser()
-            )
+            pages = [*pytest, "-n", "2", "-m", "page", "tests"]
+            stage("its pages, in a browser", pages, "pages", BROWSER_PATH=browser())
         except Stop as stop:
             say(f"\n{stop}")
             stages.append(("the book and its pages", 1, None, minutes(begun)))

@@ -31,6 +31,13 @@ def configure(app, config):
     config.nb_execution_cache_path = str(cache_folder())
 
 
+def trim(app, exception):
+    """Leave out MathJax's other bundles: the pages load one of them."""
+    for bundle in (Path(app.outdir) / "_static/mathjax").glob("*.js"):
+        if bundle.name != Path(app.config.mathjax_path).name:
+            bundle.unlink()
+
+
 def alternative_text(render_image):
     """myst-nb takes alternative texts from cell metadata only; ours are computed and lie with the output."""
 
@@ -70,4 +77,5 @@ def setup(app):
     NbElementRenderer.render_image = alternative_text(NbElementRenderer.render_image)
     app.connect("config-inited", configure)
     app.connect("html-page-context", page, priority=990)
+    app.connect("build-finished", trim)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -66,6 +66,7 @@ def test_purchase_network_parameter_count(cell, gates, biases):
     assert sum(int(np.prod(w.shape)) for w in model.trainable_weights) == trunk + heads
 
 
+@pytest.mark.slow
 def test_trunk_is_the_lstm_of_the_book(task):
     model = networks.purchase_network(12, 3, units=5, seed=3)
     networks.fit_network(model, pair(task, np.arange(100)), epochs=2, patience=None, batch_size=50)
@@ -110,6 +111,7 @@ def test_dropout_acts_in_training_only(task):
 # ---------------------------------------------------------------- standardisation
 
 
+@pytest.mark.slow
 def test_standardisation_uses_training_rows_only(task):
     train, rest = np.arange(60), np.arange(60, 120)
     changed = SimpleNamespace(**vars(task))
@@ -133,6 +135,7 @@ def test_standardisation_uses_training_rows_only(task):
     )
 
 
+@pytest.mark.slow
 def test_predicting_before_training_leaves_no_old_scale_behind(task):
     rows = np.arange(80)
     curious, plain = (networks.purchase_network(12, 3, units=4) for _ in range(2))
@@ -152,6 +155,7 @@ def test_constant_feature_is_refused(task):
 # ---------------------------------------------------------------- training
 
 
+@pytest.mark.slow
 def test_network_can_learn_twenty_customers_by_heart(task):
     rows = np.arange(20)
     model = networks.purchase_network(12, 3, units=16)
@@ -165,6 +169,7 @@ def test_network_can_learn_twenty_customers_by_heart(task):
     assert np.corrcoef(mu, task.purchases[rows])[0, 1] > 0.97
 
 
+@pytest.mark.slow
 def test_same_seed_same_weights_whatever_the_global_generators_say(task):
     rows, rest = np.arange(90), np.arange(90, 120)
     models, histories = [], []
@@ -182,6 +187,7 @@ def test_same_seed_same_weights_whatever_the_global_generators_say(task):
     assert not weights_equal(models[0], models[2])
 
 
+@pytest.mark.slow
 def test_fit_seed_changes_the_order_of_the_batches_only(task):
     models = [networks.purchase_network(12, 3, units=2) for _ in range(2)]
     assert weights_equal(*models)
@@ -190,6 +196,7 @@ def test_fit_seed_changes_the_order_of_the_batches_only(task):
     assert not weights_equal(*models)
 
 
+@pytest.mark.slow
 def test_fit_leaves_the_global_generator_alone(task):
     networks.set_seed(3)
     expected = np.random.random(), float(keras.random.uniform(()))  # noqa: NPY002
@@ -201,6 +208,7 @@ def test_fit_leaves_the_global_generator_alone(task):
     assert (np.random.random(), float(keras.random.uniform(()))) == expected  # noqa: NPY002
 
 
+@pytest.mark.slow
 def test_early_stopping_restores_the_best_epoch(task):
     rows, rest = np.arange(30), np.arange(30, 120)
     model = networks.purchase_network(12, 3, units=16)
@@ -217,6 +225,7 @@ def test_early_stopping_restores_the_best_epoch(task):
     assert history["val_bought_loss"][best] == pytest.approx(bce, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_validation_rows_never_reach_the_weights(task):
     rows, rest = np.arange(60), np.arange(60, 120)
     models = [networks.purchase_network(12, 3, units=4) for _ in range(2)]
@@ -225,6 +234,7 @@ def test_validation_rows_never_reach_the_weights(task):
     assert weights_equal(*models)
 
 
+@pytest.mark.slow
 def test_article_lstm_learns_a_line():
     x = np.random.default_rng(0).uniform(0, 1, (200, 4, 1))
     y = x[:, -1, 0]
@@ -239,6 +249,7 @@ def test_article_lstm_learns_a_line():
     assert history["loss"].iloc[-1] < 0.02 * y.var()
 
 
+@pytest.mark.slow
 def test_compare_optimizers_starts_from_one_point_and_gives_the_model_back(task):
     rows, rest = np.arange(90), np.arange(90, 120)
     model = networks.purchase_network(12, 3, units=4)
@@ -277,6 +288,7 @@ def test_purchase_arrays(task):
 
 
 @pytest.mark.parametrize("static", [(), ("recency", "frequency")])
+@pytest.mark.slow
 def test_reloaded_model_predicts_the_same(task, tmp_path, static):
     model = networks.purchase_network(12, 3, units=4, cell="gru", dropout=0.1, l2=1e-4, static=static)
     networks.fit_network(model, pair(task, np.arange(100), static), epochs=2, patience=None)

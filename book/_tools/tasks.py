@@ -190,10 +190,11 @@ def test(fast=False):
         stages.append((title, code, counts(reports / f"{report}.xml") if report else None, minutes(begun)))
 
     stage("ruff", [str(PYTHON), "-m", "ruff", "check", "--no-cache", "."])
+    kind = "not page and not slow" if fast else "not page"
     coverage = ["--cov", "--cov-report=term:skip-covered", f"--cov-report=html:{BUILD / 'coverage'}"]
     stage(
         "the library",
-        [*pytest, "-n", "2", "--dist", "loadfile", *([] if fast else coverage), "-m", "not page"],
+        [*pytest, "-n", "2", "--dist", "loadfile", *([] if fast else coverage), "-m", kind],
         "library",
         COVERAGE_FILE=str(BUILD / "coverage.data"),
     )

@@ -113,12 +113,16 @@ class Explorer:
         """Position of each parameter's value in ``state``."""
         return [values.index(state[key]) for key, values in self.parameters.items()]
 
+    def _words(self, state: Mapping[str, Any]) -> str:
+        """The alternative text of a state on one line."""
+        return " ".join(self._alt(**state).split())
+
     def _frame(self, *indices: int) -> dict[str, str]:
         """One frame: the picture as a data address, its alternative text and its numbers."""
         state = {
             key: values[index] for (key, values), index in zip(self.parameters.items(), indices, strict=True)
         }
-        alt = " ".join(self._alt(**state).split())
+        alt = self._words(state)
         numbers = as_table(self._table(**state), alt)._repr_html_() if self._table else ""
         return {
             "state": ",".join(map(str, indices)),
@@ -149,7 +153,7 @@ class Explorer:
         elif mode == "live":
             live, _ = _bundle(_live(self)._repr_mimebundle_())
             bundle.update({k: v for k, v in live.items() if "widget" in k})
-        return bundle, {"image/png": {"alt": " ".join(self._alt(**self.start).split())}}
+        return bundle, {"image/png": {"alt": self._words(self.start)}}
 
 
 def _bundle(result: Any) -> tuple[dict, dict]:

@@ -1,7 +1,6 @@
 """House rules of a chapter that a machine can check (nbval compares the outputs)."""
 
 import re
-import sys
 from pathlib import Path
 
 import nbformat
@@ -9,8 +8,6 @@ import pytest
 
 from chapters import NAMES, ROOT, cells, code_cells, exercises, markdown, objectives, prose, tags
 from interestdecay_lib import checks
-
-sys.path.insert(0, str(ROOT / "book/_tools"))
 from reading_time import reading_minutes
 
 MAX_LINES = 20

@@ -1,5 +1,7 @@
 """The framework on exercises of its own; test_exercises.py runs those of the book."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -75,7 +77,7 @@ def test_nearly_just_outside(factor):
 def test_wrong_and_why(answer, why):
     feedback = check("x-1", answer)
     assert feedback.verdict == "wrong"
-    assert __import__("re").search(why, feedback.message), feedback.message
+    assert re.search(why, feedback.message), feedback.message
 
 
 def test_arrays():

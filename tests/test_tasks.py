@@ -6,9 +6,6 @@ import sys
 import nbformat
 import pytest
 
-from chapters import ROOT
-
-sys.path.insert(0, str(ROOT / "book/_tools"))
 import notebooks
 import status
 import tasks

@@ -78,7 +78,7 @@ def environment():
     say(f"Installing up to {packages} packages from the lock (about 2 GB on disk, a few minutes) ...")
     pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check"]
     follow(
-        [*pip, "install", "--require-hashes", "-r", str(ROOT / "requirements.txt")],
+        [*pip, "install", "--no-deps", "--require-hashes", "-r", str(ROOT / "requirements.txt")],
         counted="Collecting ",
         failure="the packages could not be installed. Without a network? Set-up needs it once; after that "
         "nothing does. What was downloaded is kept: run the same command again",

@@ -95,5 +95,6 @@ def load_cdnow(sample: bool = False) -> pd.DataFrame:
         dtype={"timestamp": str, "value": float},
         skiprows=0 if sample else 1,  # only the master file has a header line
     )
-    log["timestamp"] = pd.to_datetime(log["timestamp"], format="%Y%m%d")
+    # the unit of a log read from text, whichever pandas is installed
+    log["timestamp"] = pd.to_datetime(log["timestamp"], format="%Y%m%d").dt.as_unit("us")
     return log.sort_values(["user_id", "timestamp"], kind="stable", ignore_index=True)

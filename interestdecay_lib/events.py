@@ -420,6 +420,8 @@ def _checked_values(values: pd.Series, rows: _Rows, name: str) -> pd.Series:
             f"the {name} is not a number, for example {example!r}",
             "remove currency signs and thousands separators",
         )
+    if not pd.api.types.is_numeric_dtype(values):
+        numbers = values.astype(float)  # pandas 2 rounds the last digit of a text less exactly than Python
     if not np.isfinite(numbers).all():
         rows.fail(~np.isfinite(numbers), f"the {name} is infinite")
     return numbers

@@ -20,16 +20,16 @@ import itertools
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq, minimize
 from scipy.sparse import csr_array
-from scipy.special import expit, gammaln, xlogy
-from scipy.stats import chi2
+from scipy.special import expit, gammaincinv, gammaln, xlogy
 
 from interestdecay_lib.decay import (
     CURVES,
@@ -42,6 +42,7 @@ from interestdecay_lib.decay import (
     PowerLaw,
     StretchedExponential,
     TanhComplement,
+    _check_positive,
 )
 from interestdecay_lib.sequences import DAY, _observed_until, merge_same_day
 
@@ -60,8 +61,17 @@ __all__ = [
 
 _DAYS = {"days": 1, "weeks": 7}
 _TINY = 1e-100  # a rate that has underflowed to 0 makes the likelihood very bad, not undefined
-#: log likelihood and its derivatives by the rate at each age and by the background
+#: of (rate at each age, background): log likelihood and its derivatives by both
 Likelihood = Callable[[np.ndarray, float], tuple[float, np.ndarray, float]]
+
+
+class _Sums(NamedTuple):
+    """What a fit needs of the customers, each counted as often as its weight says."""
+
+    events: float
+    exposure: np.ndarray  # by age
+    moments: float  # of a kernel, otherwise the whole exposure
+    likelihood: Likelihood
 
 
 # -- sufficient statistics ----------------------------------------------------------------------------------
@@ -88,6 +98,8 @@ class BinnedCounts:
         Name of the unit of age, in the plural; bin ``k`` is one unit wide and ``k - 0.5`` its age.
     definition
         What the curve is the decay of; it is printed with every half-life.
+    first
+        Number of the first bin, from 1.
 
     Raises
     ------
@@ -106,6 +118,7 @@ class BinnedCounts:
     model: str
     unit: str
     definition: str
+    first: int = 1
 
     def __post_init__(self) -> None:
         if self.model not in ("poisson", "hazard"):
@@ -135,7 +148,15 @@ class BinnedCounts:
     @property
     def age(self) -> np.ndarray:
         """Middle of every bin, shape (bins,)."""
-        return np.arange(self.events.shape[1]) + 0.5
+        return np.arange(self.events.shape[1]) + self.first - 0.5
+
+    def from_bin(self, first: int) -> BinnedCounts:
+        """The same counts without the bins before number ``first``; ages stay what they are."""
+        last = self.first + self.events.shape[1] - 1
+        if first not in range(self.first, last):
+            raise ValueError(f"first must be a bin from {self.first} to {last - 1}, got {first!r}")
+        skip = int(first) - self.first
+        return replace(self, events=self.events[:, skip:], exposure=self.exposure[:, skip:], first=int(first))
 
     @property
     def total_events(self) -> int:
@@ -148,24 +169,29 @@ class BinnedCounts:
 
     background_bounds: ClassVar[tuple[float, float]] = (0.0, np.inf)
 
+    @cached_property
+    def _constant(self) -> np.ndarray:
+        """Part of each customer's Poisson log likelihood that no curve changes (to be subtracted)."""
+        return (gammaln(self.events + 1) - xlogy(self.events, self.exposure)).sum(axis=1)
+
     def _free(self, weights: np.ndarray) -> np.ndarray:
         with np.errstate(invalid="ignore", divide="ignore"):
             share = (weights @ self.events) / (weights @ self.exposure)
             return -np.log1p(-share) if self.model == "hazard" else share
 
-    def _exposure(self, weights: np.ndarray) -> np.ndarray:
-        return weights @ self.exposure
-
-    def _likelihood(self, weights: np.ndarray) -> Likelihood:
+    def _sums(self, weights: np.ndarray) -> _Sums:
         Y, E = weights @ self.events, weights @ self.exposure
+        return _Sums(float(Y.sum()), E, float(E.sum()), self._likelihood(Y, E, weights))
+
+    def _likelihood(self, Y: np.ndarray, E: np.ndarray, weights: np.ndarray) -> Likelihood:
         if self.model == "hazard":
             def hazard(rate: np.ndarray, background: float) -> tuple[float, np.ndarray, float]:
                 f = np.maximum(rate + background, _TINY)
-                slope = Y / np.expm1(f) - (E - Y)
+                slope = Y / np.expm1(np.minimum(f, 700)) - (E - Y)  # e^700 is near the largest float
                 return float(Y @ np.log(-np.expm1(-f)) - (E - Y) @ f), slope, float(slope.sum())
 
             return hazard
-        constant = weights @ (gammaln(self.events + 1) - xlogy(self.events, self.exposure)).sum(axis=1)
+        constant = float(weights @ self._constant)
 
         def poisson(rate: np.ndarray, background: float) -> tuple[float, np.ndarray, float]:
             f = np.maximum(rate + background, _TINY)
@@ -209,30 +235,31 @@ class KernelCounts:
     def background_bounds(self) -> tuple[float, float]:
         return (-30.0, 30.0) if self.model == "logistic" else (0.0, np.inf)
 
-    def _exposure(self, weights: np.ndarray) -> np.ndarray:
-        return np.asarray(weights @ self.exposure)
+    def _sums(self, weights: np.ndarray) -> _Sums:
+        exposure, moments = np.asarray(weights @ self.exposure), float(weights @ self.moments)
+        return _Sums(float(weights[self.customer] @ self.outcome), exposure, moments,
+                     self._likelihood(weights, exposure, moments))
 
-    def _likelihood(self, weights: np.ndarray) -> Likelihood:
+    def _likelihood(self, weights: np.ndarray, exposure: np.ndarray, moments: float) -> Likelihood:
         w = weights[self.customer]
         drawn = np.flatnonzero(w)
-        history, y, w = (self.history, self.outcome, w) if drawn.size == w.size else (
-            self.history[drawn], self.outcome[drawn], w[drawn])
+        y, w, history = self.outcome[drawn], w[drawn], self.history[drawn]
         transposed = history.T.tocsr()
         if self.model == "logistic":
             def logistic(rate: np.ndarray, background: float) -> tuple[float, np.ndarray, float]:
                 eta = background + history @ rate
                 residual = w * (y - expit(eta))
-                return float(w @ (y * eta - np.logaddexp(0, eta))), transposed @ residual, float(residual.sum())
+                value = w @ (y * eta - np.logaddexp(0, eta))
+                return float(value), transposed @ residual, float(residual.sum())
 
             return logistic
-        R, T = self._exposure(weights), float(weights @ self.moments)
         constant = w @ gammaln(y + 1)
 
         def poisson(rate: np.ndarray, background: float) -> tuple[float, np.ndarray, float]:
             mean = np.maximum(background + history @ rate, _TINY)
             ratio = w * y / mean
-            value = (w * y) @ np.log(mean) - R @ rate - background * T - constant
-            return float(value), transposed @ ratio - R, float(ratio.sum() - T)
+            value = (w * y) @ np.log(mean) - exposure @ rate - background * moments - constant
+            return float(value), transposed @ ratio - exposure, float(ratio.sum() - moments)
 
         return poisson
 
@@ -241,8 +268,8 @@ Counts = BinnedCounts | KernelCounts
 
 
 def _described(data: Counts) -> str:
-    return (f"{type(data).__name__}({data.definition}: {len(data):,} customers, {data.total_events:,} events, "
-            f"ages {data.age.min():g} to {data.age.max():g} {data.unit})")
+    return (f"{type(data).__name__}({data.definition}: {len(data):,} customers, {data.total_events:,} "
+            f"events, ages {data.age.min():g} to {data.age.max():g} {data.unit})")
 
 
 def _counts(values: ArrayLike, name: str, *, whole: bool) -> np.ndarray:
@@ -313,7 +340,7 @@ def rate_since_first(log: pd.DataFrame, periods: int = 65, unit: str = "weeks", 
     >>> from interestdecay_lib.datasets import load_cdnow
     >>> counts = rate_since_first(load_cdnow())
     >>> counts
-    BinnedCounts(rate since first purchase: 23,570 customers, 39,484 events, ages 0.5 to 64.5 weeks)
+    BinnedCounts(rate since first purchase: 23,570 customers, 41,051 events, ages 0.5 to 64.5 weeks)
     >>> counts.raw_rate[[0, 25, 51]].round(4)
     array([0.0644, 0.0236, 0.022 ])
     """
@@ -358,7 +385,7 @@ def hazard_since_last(log: pd.DataFrame, periods: int = 60, unit: str = "weeks",
     >>> from interestdecay_lib.datasets import load_cdnow
     >>> spells = hazard_since_last(load_cdnow())
     >>> (spells.events.sum(axis=0) / spells.exposure.sum(axis=0))[[0, 25, 51]].round(4)
-    array([0.1123, 0.0134, 0.0042])
+    array([0.1119, 0.0133, 0.0042])
     """
     K = _bins(periods)
     customer, day, first, width, end = _days_of(log, unit, observed_until)
@@ -400,8 +427,9 @@ def interest_kernel(log: pd.DataFrame, unit: str = "weeks", *, observed_until: A
     Examples
     --------
     >>> from interestdecay_lib.datasets import load_cdnow
-    >>> interest_kernel(load_cdnow(sample=True))
-    KernelCounts(interest kernel over all earlier purchases: 2,357 customers, 4,091 events, ages 1 to 77 weeks)
+    >>> kernel = interest_kernel(load_cdnow(sample=True))
+    >>> len(kernel), kernel.total_events, float(kernel.age.max()), kernel.unit
+    (2357, 4275, 77.0, 'weeks')
     """
     customer, day, first, width, end = _days_of(log, unit, observed_until)
     steps, n = end // width, int(first.sum())
@@ -418,7 +446,7 @@ def interest_kernel(log: pd.DataFrame, unit: str = "weeks", *, observed_until: A
     column = row - 1 - (np.arange(len(row)) - np.repeat(np.cumsum(position) - position, position))
     later = position > 0
     if not later.any():
-        raise ValueError("there is no event after a customer's first one, so nothing to estimate a curve from")
+        raise ValueError("there is no event after a customer's first one: nothing to estimate a curve from")
     moment = np.cumsum(later) - 1  # active weeks after the first one, numbered
     history = csr_array((amount[column].astype(float), (moment[row], when[row] - when[column] - 1)),
                         shape=(int(later.sum()), steps - 1))
@@ -482,8 +510,8 @@ def response_kernel(user: ArrayLike, time: ArrayLike, clicked: ArrayLike, unit: 
         raise ValueError("no click has an impression of the same user after it: nothing to estimate from")
     history = csr_array((np.ones(len(row)), (row, np.arange(len(row)))), shape=(len(code), len(row)))
     exposure = csr_array((np.ones(len(row)), (code[row], np.arange(len(row)))), shape=(len(users), len(row)))
-    return KernelCounts(code, clicked, history, age, exposure, np.bincount(code).astype(float), "logistic", unit,
-                        "response kernel over all earlier clicks")
+    return KernelCounts(code, clicked, history, age, exposure, np.bincount(code).astype(float), "logistic",
+                        unit, "response kernel over all earlier clicks")
 
 
 # -- curves as functions of free numbers --------------------------------------------------------------------
@@ -548,18 +576,15 @@ class _Model:
     ``level``. Dividing by the number of events makes tolerances mean the same on every log.
     """
 
-    def __init__(self, data: Counts, curve: type[DecayCurve], background: bool, weights: np.ndarray) -> None:
+    def __init__(self, data: Counts, curve: type[DecayCurve], background: bool, sums: _Sums) -> None:
         self.cls, self.age = curve, data.age
         self.names = ("scale", *_FREE[curve], *(("background",) if background else ()))
         self.background = background
-        self.events = float(weights @ _events_by_customer(data))
+        self.events, self.exposure, _, self.likelihood = sums
         if self.events == 0:
             raise ValueError("these customers have no event: nothing to estimate a curve from")
         self.logistic = data.model == "logistic"
-        self.exposure = data._exposure(weights)
-        total = self.exposure.sum()
-        self.level = 1.0 if self.logistic else self.events / total
-        self.likelihood = data._likelihood(weights)
+        self.level = 1.0 if self.logistic else self.events / self.exposure.sum()
         span = float(data.age.max())
         limits = {**_FORM_LIMITS, "half_life": (1e-5 * span, 100 * span)}
         limits["fast_half_life"] = limits["half_life"]
@@ -627,7 +652,7 @@ def _maximise(model: _Model, starts: Iterable[np.ndarray], half_life: float | No
         theta = np.clip(start, low, high)
         for _ in range(3):  # a search that stops short of a stationary point is taken up again from there
             found = minimize(model.objective, theta, jac=True, method="L-BFGS-B", bounds=bounds,
-                             options={"maxiter": 500, "ftol": 1e-14, "gtol": 1e-8, "maxcor": 20})
+                             options={"maxiter": 500, "ftol": 1e-14, "gtol": 1e-7, "maxcor": 20})
             theta = found.x
             if _unsolved(found.x, found.jac, low, high) < 1e-6:
                 break
@@ -646,12 +671,6 @@ def _maximise(model: _Model, starts: Iterable[np.ndarray], half_life: float | No
 def _unsolved(theta: np.ndarray, gradient: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
     """Largest component of the gradient that does not push against a bound; 0 at a maximum."""
     return float(np.abs(np.clip(theta - gradient, low, high) - theta).max())
-
-
-def _events_by_customer(data: Counts) -> np.ndarray:
-    if isinstance(data, BinnedCounts):
-        return data.events.sum(axis=1)
-    return np.bincount(data.customer, weights=data.outcome, minlength=len(data))
 
 
 def _checked_curve(curve: Any) -> type[DecayCurve]:
@@ -771,13 +790,13 @@ class DecayFit:
 
 def _values(curve: DecayCurve, scale: float, background: float) -> dict[str, float]:
     """All numbers of a fit by name."""
-    own = {name: getattr(curve, name) for name in curve.__dataclass_fields__}
+    own = {f.name: getattr(curve, f.name) for f in fields(curve)}
     return {"half_life": curve.half_life, **own, "scale": scale, "background": background}
 
 
 def fit_decay(data: Counts, curve: type[DecayCurve] | str = Exponential, *, background: bool | None = None,
-              interval: str | None = None, replicates: int = 200, level: float = 0.95, seed: int = 0,
-              progress: bool | None = None) -> DecayFit:
+              half_life: float | None = None, interval: str | None = None, replicates: int = 200,
+              level: float = 0.95, seed: int = 0, progress: bool | None = None) -> DecayFit:
     r"""Maximum-likelihood estimate of a decay curve: :math:`f(a) = \mu + s\,w(a)`.
 
     Parameters
@@ -789,10 +808,13 @@ def fit_decay(data: Counts, curve: type[DecayCurve] | str = Exponential, *, back
         A curve of `decay`, as class or name.
     background
         Whether there is a constant part :math:`\mu` that does not decay. Default: only for the kernels.
+    half_life
+        Held fixed at this value, in the unit of ``data``, while everything else is fitted (not for
+        `BiExponential`, which has no single half-life, and without interval); ``None``: estimated.
     interval
-        ``"bootstrap"``: refit on resampled customers, percentiles for all parameters. ``"profile"``: half-lives
-        whose likelihood is not significantly below the maximum, which takes all events to be independent given
-        the curve; too narrow when customers differ. ``None``: no interval.
+        ``"bootstrap"``: refit on resampled customers, percentiles for all parameters. ``"profile"``:
+        half-lives whose likelihood is not significantly below the maximum, which takes all events to be
+        independent given the curve; too narrow when customers differ. ``None``: no interval.
     replicates, seed
         Of the bootstrap.
     level
@@ -823,7 +845,7 @@ def fit_decay(data: Counts, curve: type[DecayCurve] | str = Exponential, *, back
     >>> counts = rate_since_first(load_cdnow())
     >>> fit = fit_decay(counts, interval="profile")
     >>> print(fit)
-    Exponential: half-life 50.2 [48.4, 52.1] weeks (rate since first purchase)
+    Exponential: half-life 50.2 [48.3, 52.2] weeks (rate since first purchase)
     >>> fit.converged, fit.at_bound
     (True, ())
     """
@@ -833,11 +855,15 @@ def fit_decay(data: Counts, curve: type[DecayCurve] | str = Exponential, *, back
         raise ValueError(f'interval must be "bootstrap", "profile" or None, got {interval!r}')
     if not 0 < level < 1:
         raise ValueError(f"level must lie between 0 and 1, got {level!r}")
-    model = _Model(data, cls, with_background, np.ones(len(data)))
-    best = _maximise(model, model.starts())
+    if half_life is not None and (interval or cls is BiExponential):
+        raise ValueError("a half_life that is held fixed goes with interval=None and a curve with a single "
+                         f"half-life, got interval={interval!r} and {cls.__name__}")
+    model = _Model(data, cls, with_background, data._sums(np.ones(len(data))))
+    fixed = None if half_life is None else _check_positive(half_life, "half_life", f"in {data.unit}")
+    best = _maximise(model, model.starts(), fixed)
     fitted, scale, constant = model.split(best.theta)
     fit = DecayFit(fitted, scale, constant, data.unit, data.definition, best.log_likelihood, best.converged,
-                   best.at_bound, len(data), data.total_events, len(model.names))
+                   best.at_bound, len(data), data.total_events, len(model.names) - (fixed is not None))
     if interval == "profile":
         return replace(fit, intervals={"half_life": _profile_interval(model, best, level)}, level=level,
                        method=interval)
@@ -859,7 +885,7 @@ def _bootstrap(data: Counts, cls: type[DecayCurve], background: bool, best: _Opt
     rows = []
     for _ in _steps(int(replicates), f"{cls.__name__}: resampling customers", progress):
         weights = rng.multinomial(n, np.full(n, 1 / n)).astype(float)
-        model = _Model(data, cls, background, weights)
+        model = _Model(data, cls, background, data._sums(weights))
         found = _maximise(model, [best.theta])
         rows.append({**_values(*model.split(found.theta)), "converged": found.converged,
                      "at_bound": bool(found.at_bound)})
@@ -869,7 +895,7 @@ def _bootstrap(data: Counts, cls: type[DecayCurve], background: bool, best: _Opt
 def _profile_interval(model: _Model, best: _Optimum, level: float) -> tuple[float, float]:
     if "half_life" not in model.names:
         raise ValueError(f'{model.cls.__name__} has no single half-life to profile; use interval="bootstrap"')
-    drop = chi2.ppf(level, 1) / 2
+    drop = float(gammaincinv(0.5, level))  # half of the chi-squared quantile with one degree of freedom
     edges = []
     for edge, factor in zip(model.bounds[1], (1 / 1.2, 1.2), strict=True):
         warm = {"theta": best.theta}
@@ -919,7 +945,7 @@ def profile_likelihood(data: Counts, half_lives: ArrayLike, curve: type[DecayCur
     wanted = np.atleast_1d(np.asarray(half_lives, dtype=float))
     if not (np.isfinite(wanted) & (wanted > 0)).all():
         raise ValueError(f"half_lives must be positive and finite, got {half_lives!r}")
-    model = _Model(data, cls, _background(data, background), np.ones(len(data)))
+    model = _Model(data, cls, _background(data, background), data._sums(np.ones(len(data))))
     if "half_life" not in model.names:
         raise ValueError(f"{cls.__name__} has no single half-life to profile")
     result = np.empty(wanted.shape)
@@ -932,31 +958,42 @@ def profile_likelihood(data: Counts, half_lives: ArrayLike, curve: type[DecayCur
 # -- several curves -----------------------------------------------------------------------------------------
 
 
-def _fit_free(data: Counts, weights: np.ndarray) -> np.ndarray:
-    """One free rate for each age."""
+def _fit_free(data: Counts, sums: _Sums, weights: np.ndarray) -> np.ndarray:
+    """One free rate for each age, at least a thousandth of the mean rate.
+
+    Without that floor an age without event in one half would forbid events of that age in the other.
+    """
+    unit = sums.events / sums.exposure.sum()
     if isinstance(data, BinnedCounts):
-        return np.nan_to_num(data._free(weights))
-    likelihood, events = data._likelihood(weights), float(weights @ _events_by_customer(data))
-    mass = data._exposure(weights)
-    start = np.full(len(data.age), events / mass.sum())
+        return np.maximum(np.nan_to_num(data._free(weights), nan=unit), 1e-3 * unit)
 
-    def objective(rate: np.ndarray) -> tuple[float, np.ndarray]:
-        value, by_rate, _ = likelihood(rate, 0.0)
-        return -value / events, -by_rate / events
+    def objective(x: np.ndarray) -> tuple[float, np.ndarray]:
+        value, by_rate, _ = sums.likelihood(x * unit, 0.0)
+        return -value / sums.events, -by_rate * unit / sums.events
 
-    found = minimize(lambda v: (lambda r: (r[0], r[1] * start))(objective(v * start)), np.ones(len(start)),
-                     jac=True, method="L-BFGS-B", bounds=[(0, None)] * len(start),
-                     options={"maxiter": 2000, "maxfun": 4000, "ftol": 1e-11})
-    return found.x * start
+    found = minimize(objective, np.ones(len(data.age)), jac=True, method="L-BFGS-B",
+                     bounds=[(1e-3, None)] * len(data.age), options={"maxiter": 300, "ftol": 1e-9})
+    return found.x * unit
 
 
-def _fit_constant(data: Counts, weights: np.ndarray) -> float:
-    """The one rate that never changes."""
-    if isinstance(data, KernelCounts):
-        mean = float(weights @ _events_by_customer(data)) / float(weights @ data.moments)
-        return math.log(mean / (1 - mean)) if data.model == "logistic" else mean
-    share = float(weights @ data.events.sum(axis=1)) / float(weights @ data.exposure.sum(axis=1))
-    return -math.log1p(-share) if data.model == "hazard" else share
+def _fit_undecayed(data: Counts, sums: _Sums, background: bool) -> tuple[float, float]:
+    """The same rate at every age, and the background: for a kernel, a count that never forgets."""
+    if isinstance(data, BinnedCounts):
+        share = sums.events / sums.exposure.sum()
+        return (-math.log1p(-share) if data.model == "hazard" else share), 0.0
+    logistic = data.model == "logistic"
+    unit = 1.0 if logistic else sums.events / sums.exposure.sum()
+    ones = np.ones(len(data.age))
+
+    def objective(x: np.ndarray) -> tuple[float, np.ndarray]:
+        value, by_rate, by_background = sums.likelihood(x[0] * unit * ones, x[1] * unit)
+        gradient = np.array([by_rate.sum(), by_background]) * unit
+        return -value / sums.events, -gradient / sums.events
+
+    bounds = [(None, None)] * 2 if logistic else [(1e-9, None), (0, None if background else 0)]
+    start = [0.1, 0.0] if logistic else [0.9, 0.1 if background else 0.0]
+    scale, constant = minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds).x
+    return float(scale * unit), float(constant * unit)
 
 
 def compare_curves(data: Counts, curves: Sequence[type[DecayCurve] | str] | None = None, *,
@@ -985,11 +1022,12 @@ def compare_curves(data: Counts, curves: Sequence[type[DecayCurve] | str] | None
     Returns
     -------
     pandas.DataFrame
-        Best first, indexed by curve, with two more rows: ``"one value an age"`` (no curve at all; not for the
-        logistic model) and ``"no decay"``. Columns: ``parameters``; ``gain``, the held-out log likelihood above
-        that of the reference per 1,000 customers; ``low`` and ``high``, its interval; ``half_life``, fitted to
-        all customers; ``converged``, whether all fits did, and ``at_bound``, the parameters of the fit to all
-        customers that ended on a bound. ``attrs["gains"]`` holds the replicates' gains.
+        Best first, indexed by curve, with two more rows: ``"one value an age"`` (no curve at all; not for
+        the logistic model) and ``"no decay"`` (the same rate at every age). Columns: ``parameters``;
+        ``gain``, the held-out log likelihood above that of the reference per 1,000 customers; ``low`` and
+        ``high``, its interval; ``half_life``, fitted to all customers; ``converged``, whether all fits did,
+        and ``at_bound``, the parameters of the fit to all customers that ended on a bound.
+        ``attrs["gains"]`` holds the replicates' gains.
 
     Raises
     ------
@@ -1026,18 +1064,19 @@ def compare_curves(data: Counts, curves: Sequence[type[DecayCurve] | str] | None
         """Held-out log likelihoods summed over both directions, where the searches ended, which converged."""
         totals, ends, good = np.zeros(len(names) + len(extra)), [], np.ones(len(names), dtype=bool)
         for direction, (train, test) in enumerate((halves, halves[::-1])):
-            held_out = data._likelihood(weights * test)
+            fitted_to, held_out = data._sums(weights * train), data._sums(weights * test).likelihood
             ends.append([])
             for j, cls in enumerate(classes):
-                model = _Model(data, cls, with_background, weights * train)
+                model = _Model(data, cls, with_background, fitted_to)
                 found = _maximise(model, model.starts() if warm is None else [warm[direction][j]])
                 curve, scale, constant = model.split(found.theta)
                 totals[j] += held_out(scale * curve(data.age), constant)[0]
                 good[j] &= found.converged
                 ends[-1].append(found.theta)
             if len(extra) == 2:
-                totals[-2] += held_out(_fit_free(data, weights * train), 0.0)[0]
-            totals[-1] += held_out(np.zeros(len(data.age)), _fit_constant(data, weights * train))[0]
+                totals[-2] += held_out(_fit_free(data, fitted_to, weights * train), 0.0)[0]
+            level, constant = _fit_undecayed(data, fitted_to, with_background)
+            totals[-1] += held_out(np.full(len(data.age), level), constant)[0]
         return totals, ends, good
 
     totals, ends, good = score(np.ones(n), None)
@@ -1051,7 +1090,8 @@ def compare_curves(data: Counts, curves: Sequence[type[DecayCurve] | str] | None
         good &= converged
     table = pd.DataFrame(index=pd.Index([*names, *extra], name="curve"))
     fits = [fit_decay(data, cls, background=with_background) for cls in classes]
-    table["parameters"] = [fit.parameters for fit in fits] + [len(data.age), 1][-len(extra):]
+    undecayed = 1 + (with_background and isinstance(data, KernelCounts))
+    table["parameters"] = [fit.parameters for fit in fits] + [len(data.age), undecayed][-len(extra):]
     table["gain"] = 1000 * (totals - totals[0]) / n
     drawn = np.array(gains).reshape(-1, len(table))
     if replicates:

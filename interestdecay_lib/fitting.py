@@ -813,8 +813,9 @@ def fit_decay(data: Counts, curve: type[DecayCurve] | str = Exponential, *, back
         `BiExponential`, which has no single half-life, and without interval); ``None``: estimated.
     interval
         ``"bootstrap"``: refit on resampled customers, percentiles for all parameters. ``"profile"``:
-        half-lives whose likelihood is not significantly below the maximum, which takes all events to be
-        independent given the curve; too narrow when customers differ. ``None``: no interval.
+        half-lives whose likelihood is not significantly below the maximum; it takes all events to be
+        independent given the curve, so it is too narrow when they come in bursts. An end that the data leave
+        open is 0 or infinite. ``None``: no interval.
     replicates, seed
         Of the bootstrap.
     level
@@ -897,7 +898,7 @@ def _profile_interval(model: _Model, best: _Optimum, level: float) -> tuple[floa
         raise ValueError(f'{model.cls.__name__} has no single half-life to profile; use interval="bootstrap"')
     drop = float(gammaincinv(0.5, level))  # half of the chi-squared quantile with one degree of freedom
     edges = []
-    for edge, factor in zip(model.bounds[1], (1 / 1.2, 1.2), strict=True):
+    for edge, factor, unlimited in zip(model.bounds[1], (1 / 1.2, 1.2), (0.0, math.inf), strict=True):
         warm = {"theta": best.theta}
 
         def shortfall(log_h: float, warm: dict = warm) -> float:
@@ -908,8 +909,10 @@ def _profile_interval(model: _Model, best: _Optimum, level: float) -> tuple[floa
         inner = outer = float(best.theta[1])
         while shortfall(outer) < 0 and outer != edge:  # walk outwards until the likelihood is too low
             inner, outer = outer, float(np.clip(outer + math.log(factor), *model.bounds[1]))
-        found = edge if shortfall(outer) < 0 else brentq(shortfall, inner, outer, xtol=1e-6)
-        edges.append(math.exp(found))
+        if shortfall(outer) < 0:  # the data do not rule out any half-life in this direction
+            edges.append(unlimited)
+        else:
+            edges.append(math.exp(brentq(shortfall, inner, outer, xtol=1e-6)))
     return edges[0], edges[1]
 
 

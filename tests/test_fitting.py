@@ -412,7 +412,8 @@ def test_cdnow_curves_with_a_floor(rate, hazard):
 
 def test_cdnow_raw_rates(rate):
     weeks = np.array([1, 2, 3, 4, 6, 8, 12, 16, 26, 39, 52, 65])
-    measured = [0.0644, 0.0573, 0.0554, 0.0471, 0.0417, 0.0361, 0.0293, 0.0277, 0.0236, 0.0245, 0.0220, 0.0194]
+    measured = [0.0644, 0.0573, 0.0554, 0.0471, 0.0417, 0.0361, 0.0293, 0.0277, 0.0236, 0.0245, 0.0220,
+                0.0194]
     np.testing.assert_allclose(rate.raw_rate[weeks - 1], measured, atol=6e-5)
 
 
@@ -519,7 +520,8 @@ def test_simulated_customers_leave():
     log = datasets.simulate_purchases(first, 0.2, "2007-01-01", dropout=0.5, seed=1)
     later = log.groupby("user_id").size() - 1
     assert later.mean() == pytest.approx(2, rel=0.06)  # geometric with probability one half, from 1
-    assert (datasets.simulate_purchases(first, 0.2, "2007-01-01", dropout=1.0).groupby("user_id").size() <= 2).all()
+    at_once = datasets.simulate_purchases(first, 0.2, "2007-01-01", dropout=1.0)
+    assert (at_once.groupby("user_id").size() == 2).all()
 
 
 @pytest.mark.parametrize(
@@ -571,7 +573,7 @@ def test_the_log_is_checked(small):
             build(small.iloc[:0])
         with pytest.raises(ValueError, match="not sorted"):
             build(small.iloc[::-1])
-        with pytest.raises(ValueError, match="1998|1997"):
+        with pytest.raises(ValueError, match="observed_until is 1997-02-01"):
             build(small, observed_until="1997-02-01")
     for periods in (1, 2.5, True, "ten"):
         with pytest.raises(ValueError, match="periods"):

@@ -165,7 +165,7 @@ class BinnedCounts:
     @property
     def raw_rate(self) -> np.ndarray:
         """One free rate a bin, shape (bins,): what the data say without any curve; NaN without exposure."""
-        return self._free(np.ones(len(self)))
+        return self._free_rates(np.ones(len(self)))
 
     background_bounds: ClassVar[tuple[float, float]] = (0.0, np.inf)
 
@@ -174,7 +174,7 @@ class BinnedCounts:
         """Part of each customer's Poisson log likelihood that no curve changes (to be subtracted)."""
         return (gammaln(self.events + 1) - xlogy(self.events, self.exposure)).sum(axis=1)
 
-    def _free(self, weights: np.ndarray) -> np.ndarray:
+    def _free_rates(self, weights: np.ndarray) -> np.ndarray:
         with np.errstate(invalid="ignore", divide="ignore"):
             share = (weights @ self.events) / (weights @ self.exposure)
             return -np.log1p(-share) if self.model == "hazard" else share
@@ -532,7 +532,8 @@ _FORM_STARTS = {"exponent": (0.4, 1.5), "shape": (0.5, 1.0), "slow_over_fast": (
                 "fast_share": (0.65,)}
 
 
-def _free(name: str, value: float) -> float:
+def _freed(name: str, value: float) -> float:
+    """A parameter as the free number that the search moves."""
     return math.log(value / (1 - value)) if name == "fast_share" else math.log(value)
 
 
@@ -597,14 +598,14 @@ class _Model:
             elif name == "background":
                 self.bounds.append((low, min(high, 1e3)))
             else:
-                self.bounds.append(tuple(_free(name, edge) for edge in limits[name]))
+                self.bounds.append(tuple(_freed(name, edge) for edge in limits[name]))
         self.starting_half_lives = span * np.array([0.02, 0.1, 0.5])
 
     def starts(self) -> Iterator[np.ndarray]:
         """Free numbers to begin a search from."""
         form = _FREE[self.cls][1:]
         for h, *others in itertools.product(self.starting_half_lives, *(_FORM_STARTS[n] for n in form)):
-            theta = np.array([_free(n, v) for n, v in zip(_FREE[self.cls], (h, *others), strict=True)])
+            theta = np.array([_freed(n, v) for n, v in zip(_FREE[self.cls], (h, *others), strict=True)])
             share = 0.7 if self.background else 1.0
             mass = self.exposure @ _build(self.cls, theta)(self.age)
             scale = 1.0 if self.logistic else share * self.events / max(mass, _TINY)
@@ -703,8 +704,10 @@ def _steps(steps: int, what: str, progress: bool | None) -> Iterable[int]:
         progress = os.environ.get("INTERESTDECAY_FIGURES", "live") == "live"
     if not progress:
         return range(steps)
-    from tqdm.auto import tqdm
-
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:  # a bar is a comfort, not a need
+        return range(steps)
     return tqdm(range(steps), desc=what, delay=2, leave=False)
 
 
@@ -730,8 +733,8 @@ class DecayFit:
     at_bound
         Names of the parameters that ended on the limit of their range: the data do not determine them, or
         the curve degenerates. Not the background, for which 0 is a proper value.
-    customers, events
-        How many.
+    customers, events, parameters
+        How many; of the parameters, those that were estimated.
     intervals
         By parameter, ``(low, high)``; empty if none was asked for.
     level, method
@@ -785,6 +788,10 @@ class DecayFit:
             text += "; NOT CONVERGED"
         if self.at_bound:
             text += f"; ON A BOUND: {', '.join(self.at_bound)}"
+        if self.replicates is not None:
+            doubtful = int((self.replicates["at_bound"] | ~self.replicates["converged"]).sum())
+            if doubtful:
+                text += f"; {doubtful} of {len(self.replicates)} resamples on a bound or not converged"
         return text
 
 
@@ -968,7 +975,7 @@ def _fit_free(data: Counts, sums: _Sums, weights: np.ndarray) -> np.ndarray:
     """
     unit = sums.events / sums.exposure.sum()
     if isinstance(data, BinnedCounts):
-        return np.maximum(np.nan_to_num(data._free(weights), nan=unit), 1e-3 * unit)
+        return np.maximum(np.nan_to_num(data._free_rates(weights), nan=unit), 1e-3 * unit)
 
     def objective(x: np.ndarray) -> tuple[float, np.ndarray]:
         value, by_rate, _ = sums.likelihood(x * unit, 0.0)
@@ -1052,6 +1059,8 @@ def compare_curves(data: Counts, curves: Sequence[type[DecayCurve] | str] | None
     with_background = _background(data, background)
     if isinstance(replicates, bool) or not isinstance(replicates, (int, np.integer)) or replicates < 0:
         raise ValueError(f"replicates must be a whole number of at least 0, got {replicates!r}")
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie between 0 and 1, got {level!r}")
     n = len(data)
     if n < 4:
         raise ValueError(f"at least four customers are needed to hold half of them out, got {n}")

@@ -376,6 +376,15 @@ def test_a_search_cut_short_says_so(hazard, monkeypatch):
     assert not fit.converged and "NOT CONVERGED" in str(fit)
 
 
+def test_resamples_that_run_away_are_counted():
+    """Ten customers and a slow decline: some resamples do not decline at all."""
+    events = np.random.default_rng(0).poisson(1 * decay.Exponential(60)(np.arange(10) + 0.5), size=(10, 10))
+    data = BinnedCounts(events, np.ones((10, 10)), "poisson", "weeks", "simulated")
+    fit = fit_decay(data, interval="bootstrap", replicates=60, progress=False)
+    lost = int(fit.replicates["at_bound"].sum())
+    assert 0 < lost < 60 and f"{lost} of 60 resamples on a bound" in str(fit)
+
+
 def test_two_speeds_that_are_one_say_so():
     age = np.arange(40) + 0.5
     data = BinnedCounts(np.round(1e6 * decay.Gaussian(20)(age))[None, :], np.full((1, 40), 1e6), "poisson",

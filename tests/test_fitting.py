@@ -78,12 +78,12 @@ def by_customer(log):
     return {user: sorted(set(group["day"])) for user, group in days.groupby("user_id")}
 
 
-@pytest.mark.parametrize(("unit", "width"), [("weeks", 7), ("days", 1)])
-def test_rate_since_first_is_what_a_loop_counts(small, unit, width):
-    data, lives = fitting.rate_since_first(small, 30, unit), by_customer(small)
+@pytest.mark.parametrize(("unit", "width", "periods"), [("weeks", 7, 77), ("days", 1, 30)])
+def test_rate_since_first_is_what_a_loop_counts(small, unit, width, periods):
+    data, lives = fitting.rate_since_first(small, periods, unit), by_customer(small)
     end = max(map(max, lives.values()))
     for row, days in enumerate(lives.values()):
-        for k in range(1, 31):
+        for k in range(1, periods + 1):
             watched = days[0] + width * k <= end
             inside = [d for d in days[1:] if width * (k - 1) < d - days[0] <= width * k]
             assert data.exposure[row, k - 1] == watched

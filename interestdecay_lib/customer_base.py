@@ -2,8 +2,8 @@ r"""Gone, or just quiet? Probability models of customers who buy, fall silent, a
 
 All a model is told of a customer is ``frequency`` :math:`x` (repeat purchases), ``recency`` :math:`t_x` (time
 from the first purchase to the last) and ``T`` (time from the first purchase to now), as
-`sequences.calibration_holdout` makes them from a log. Times are in any one unit, here weeks; a model fitted in
-weeks answers in weeks.
+`sequences.calibration_holdout` makes them from a log. Times are in any one unit, here weeks; a model fitted
+in weeks answers in weeks.
 
 While *alive*, a customer buys at random (Poisson) with an own rate :math:`\lambda`; rates differ between
 customers as :math:`\text{Gamma}(r, \alpha)`. The models differ in how customers leave:
@@ -24,14 +24,16 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.optimize import minimize
 from scipy.special import exprel, hyp2f1, loggamma, xlog1py
 
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(64)
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(32)
 _NATS = 38.0        # an integrand that has fallen by this many powers of e adds nothing in double precision
 _STEP = 1e-20       # of the complex step; it has no rounding error, so it may be as small as this
-_BOUND = 14.0       # parameters are sought between exp(-14) and exp(14)
+_BOUND = 14.0       # parameters are sought within a factor of exp(14) around 1, or around the mean T
+_POLE = 1e-5        # so near a = 1 the expected purchases of BG/NBD, 0/0 there, are interpolated
 
 
 # ------------------------------------------------------------------------------------------------ validation
@@ -65,9 +67,9 @@ def _summary(frequency: ArrayLike, recency: ArrayLike, T: ArrayLike) -> list[np.
     ):
         if bad.any():
             first = np.flatnonzero(bad)[0]
-            raise ValueError(f"{rule}; {np.count_nonzero(bad):,} of {x.size:,} customers break this, the first "
-                             f"at position {first} (frequency {x.flat[first]:g}, recency {t_x.flat[first]:g}, "
-                             f"T {T.flat[first]:g})")
+            raise ValueError(f"{rule}; {np.count_nonzero(bad):,} of {x.size:,} customers break this, "
+                             f"the first at position {first} (frequency {x.flat[first]:g}, "
+                             f"recency {t_x.flat[first]:g}, T {T.flat[first]:g})")
     return [x, t_x, T]
 
 
@@ -84,20 +86,28 @@ def _log_sum(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 def _log_fade(p, scale_p, q, scale_q, length) -> np.ndarray:
     r"""ln of :math:`\int_0^{L} (1 + u/A)^{-p} (1 + u/B)^{-q} \, du` for p, q >= 0 and A, B > 0.
 
-    With :math:`v = \ln(1 + u/m)`, m the smaller of A and B, the integrand is analytic in a strip of half-width
-    pi around the axis, whatever A and B, so that Gauss-Legendre converges fast; the axis is cut where nothing
-    is left. Shapes broadcast; -inf where L = 0.
+    With :math:`v = \ln(1 + u/m)`, m the smaller of A and B, the integrand is analytic in a strip of
+    half-width pi around the axis, whatever A and B, so that Gauss-Legendre converges fast; the axis is cut
+    where nothing is left. Shapes broadcast; -inf where L = 0.
     """
-    p, A, q, B, L = np.broadcast_arrays(*(np.asarray(v)[..., None] for v in (p, scale_p, q, scale_q, length)))
+    given = [np.asarray(value)[..., None] for value in (p, scale_p, q, scale_q)]
+    p, A, q, B = (value.real for value in given)
     with np.errstate(over="ignore", divide="ignore"):
-        spent = np.minimum(A.real * np.expm1(_NATS / p.real), B.real * np.expm1(_NATS / q.real))
-        m, end = np.minimum(A.real, B.real), np.minimum(L, spent)
+        spent = np.minimum(A * np.expm1(_NATS / p), B * np.expm1(_NATS / q))
+        m, end = np.minimum(A, B), np.minimum(np.asarray(length)[..., None], spent)
         half = np.log1p(end / m) / 2
         v = half * (1 + _NODES)
         u = m * np.expm1(v)
-        log_f = v - p * np.log1p(u / A) - q * np.log1p(u / B)
-        top = log_f.real.max(axis=-1, keepdims=True)
-        return (np.log(m * half) + top)[..., 0] + np.log(np.exp(log_f - top) @ _WEIGHTS)
+        fade_p, fade_q = np.log1p(u / A), np.log1p(u / B)
+        log_f = v - p * fade_p - q * fade_q
+        top = log_f.max(axis=-1, keepdims=True)
+        f = np.exp(log_f - top) * _WEIGHTS
+        result = (np.log(m * half) + top)[..., 0] + np.log(f.sum(axis=-1))
+    if not any(np.iscomplexobj(value) for value in given):
+        return result
+    dp, dA, dq, dB = (value.imag for value in given)       # the derivative of ln f, averaged over f
+    slope = -dp * fade_p - dq * fade_q + p * dA * u / (A * (A + u)) + q * dB * u / (B * (B + u))
+    return result + 1j * (f * slope).sum(axis=-1) / f.sum(axis=-1)
 
 
 def _log_rates(r, alpha, x, time) -> np.ndarray:
@@ -159,24 +169,22 @@ class _CustomerBase:
         """
         x, t_x, T = _summary(frequency, recency, T)
         if x.ndim != 1 or not (x > 0).any():
-            raise ValueError(f"fit needs customers in an array of shape (n,), at least one of whom bought twice; "
-                             f"got shape {x.shape} with {int((x > 0).sum())} repeat customers")
+            raise ValueError("fit needs customers in an array of shape (n,), at least one of whom bought "
+                             f"twice; got shape {x.shape} with {int((x > 0).sum())} repeat customers")
         rows, weights = np.unique(np.stack([x, t_x, T]), axis=1, return_counts=True)
-        start = np.zeros(len(dataclasses.fields(cls)))
-        start[1:4:2] = np.log(T.mean())                     # alpha (and beta) have the unit of T
-        if cls is BGNBD:
-            start[3] = 0.0
+        names = [field.name for field in dataclasses.fields(cls)]
+        start = np.array([np.log(T.mean()) if name in ("alpha", "beta") else 0.0 for name in names])
         done = minimize(lambda theta: cls._objective(theta, rows, weights), start, jac=True,
-                        method="L-BFGS-B", bounds=[(-_BOUND, _BOUND)] * len(start),
+                        method="L-BFGS-B", bounds=[(v - _BOUND, v + _BOUND) for v in start],
                         options={"maxiter": 2000, "ftol": 1e-15, "gtol": 1e-9})
-        at_bound = np.abs(done.x) >= _BOUND
+        at_bound = np.abs(done.x - start) >= _BOUND
         if not np.isfinite(done.fun) or np.abs(done.jac[~at_bound]).max(initial=0) > 1e-5:
             raise RuntimeError(f"{cls.__name__} was not fitted: {done.message}; check the unit of time and "
                                "the numbers of repeat purchases")
         model = cls(*map(float, np.exp(done.x)))
-        for name in np.array(list(model.parameters))[at_bound]:
-            warnings.warn(f"{cls.__name__}: {name} = {model.parameters[name]:.3g} sits on the end of its range; "
-                          "these data do not determine it", RuntimeWarning, stacklevel=2)
+        for name in np.array(names)[at_bound]:
+            warnings.warn(f"{cls.__name__}: {name} = {model.parameters[name]:.3g} sits on the end of its "
+                          "range; these data do not determine it", RuntimeWarning, stacklevel=2)
         return model
 
     @classmethod
@@ -207,12 +215,17 @@ class _CustomerBase:
         Returns
         -------
         dict
-            By parameter; nan where the likelihood is not curved downwards.
+            By parameter.
 
         Raises
         ------
         ValueError
-            As for `fit`.
+            As for `fit`, and if the likelihood is not curved downwards in all directions.
+
+        Notes
+        -----
+        They describe the estimates only where the log-likelihood is close to a parabola; for the parameters
+        of leaving (s, beta, a, b) a bootstrap over customers is lopsided and wider.
         """
         rows, weights = np.unique(np.stack([v.ravel() for v in _summary(frequency, recency, T)]), axis=1,
                                   return_counts=True)
@@ -220,9 +233,12 @@ class _CustomerBase:
         slopes = [[self._objective(theta + sign * step * unit, rows, weights)[1] for sign in (1, -1)]
                   for unit in np.eye(len(theta))]
         curvature = weights.sum() * np.array([(up - down) / (2 * step) for up, down in slopes])
-        variance = np.diag(np.linalg.pinv((curvature + curvature.T) / 2))
-        with np.errstate(invalid="ignore"):
-            return dict(zip(self.parameters, map(float, np.exp(theta) * np.sqrt(variance)), strict=True))
+        information = -(curvature + curvature.T) / 2
+        if np.linalg.eigvalsh(information).min() <= 0:
+            raise ValueError("the log-likelihood does not fall in all directions from these parameters: they "
+                             "are not its maximum for these customers, or the data do not determine them all")
+        deviation = np.exp(theta) * np.sqrt(np.diag(np.linalg.inv(information)))
+        return dict(zip(self.parameters, map(float, deviation), strict=True))
 
     def probability_alive(self, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike) -> np.ndarray:
         """Probability that the customer has not left for good by now.
@@ -272,6 +288,49 @@ class _CustomerBase:
         t, (x, t_x, T) = _times(t, "t"), _summary(frequency, recency, T)
         return self.probability_alive(x, t_x, T) * self._return_if_alive(t, x, T)
 
+    def simulate(self, T: ArrayLike, horizon: float, rng: np.random.Generator) -> pd.DataFrame:
+        """Simulated customers of this model, with what no log shows: who is alive.
+
+        Parameters
+        ----------
+        T
+            Time from the first purchase to now, shape (n,): one entry a customer.
+        horizon
+            Length of the future period, in the unit of T.
+        rng
+            Source of randomness.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a customer: ``frequency``, ``recency``, ``T``, ``alive`` (bool, at T) and ``holdout``
+            (purchases in the horizon).
+
+        Raises
+        ------
+        ValueError
+            For negative or missing times.
+
+        Notes
+        -----
+        Exact, without steps of time: given how many there are, the moments of purchases are uniform.
+        """
+        T, horizon = np.atleast_1d(_times(T, "T")), float(_times(horizon, "horizon"))
+        rate = rng.gamma(self.r, 1 / self.alpha, T.shape)
+        lifetime, last_purchase = self._leaving(T.size, rng)
+        buying = np.minimum(T, lifetime)
+        before = rng.poisson(rate * buying)
+        after = rng.poisson(rate * np.clip(lifetime - T, 0, horizon))
+        x = np.minimum(before, last_purchase).astype(int)
+        t_x = np.where(x > 0, buying * rng.beta(np.maximum(x, 1), before - x + 1), 0.0)
+        return pd.DataFrame({"frequency": x, "recency": t_x, "T": T,
+                             "alive": (lifetime > T) & (before < last_purchase),
+                             "holdout": np.minimum(after, last_purchase - x).astype(int)})
+
+    def _leaving(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """When n customers leave: after which time, and after which repeat purchase at the latest."""
+        return np.full(n, np.inf), np.full(n, np.inf)
+
 
 @dataclass(frozen=True)
 class NBD(_CustomerBase):
@@ -293,12 +352,12 @@ class NBD(_CustomerBase):
 
     Notes
     -----
-    Source: A. S. C. Ehrenberg's negative binomial model of repeat buying, as the benchmark in P. S. Fader,
+    The negative binomial model of repeat buying: P(alive) is 1. Source: the benchmark of P. S. Fader,
     B. G. S. Hardie, K. L. Lee (2005).
 
     Examples
     --------
-    >>> float(NBD(r=1, alpha=4).expected_purchases(t=6, frequency=2, recency=5, T=8))    # (1 + 2) / (4 + 8) * 6
+    >>> float(NBD(r=1, alpha=4).expected_purchases(t=6, frequency=2, recency=5, T=8))    # 3 / 12 * 6
     1.5
     """
 
@@ -384,13 +443,16 @@ class ParetoNBD(_CustomerBase):
         """
         t, (x, t_x, T) = _times(t, "t"), _summary(frequency, recency, T)
         spans = np.log1p(t / (self.beta + T))
-        still_alive = (self.beta + T) * spans * exprel((1 - self.s) * spans)       # the integral, also at s = 1
+        still_alive = (self.beta + T) * spans * exprel((1 - self.s) * spans)    # the integral, also at s = 1
         return self.probability_alive(x, t_x, T) * (self.r + x) / (self.alpha + T) * still_alive
 
     def _return_if_alive(self, t, x, T):
         """The next purchase comes before t and before leaving."""
         return (self.r + x) / (self.alpha + T) * np.exp(
             _log_fade(self.r + x + 1, self.alpha + T, self.s, self.beta + T, t))
+
+    def _leaving(self, n, rng):
+        return rng.exponential(1 / rng.gamma(self.s, 1 / self.beta, n)), np.full(n, np.inf)
 
 
 @dataclass(frozen=True)
@@ -461,8 +523,16 @@ class BGNBD(_CustomerBase):
             c = a + self.b + x - 1
             return c / (a - 1) * (1 - (1 - z) ** (a - 1) * hyp2f1(a + self.b - 1 - self.r, a - 1, c, z))
 
-        around = [self.a] if abs(self.a - 1) > 1e-4 else [1 - 1e-4, 1 + 1e-4]      # 0/0 at a = 1
-        return self.probability_alive(x, t_x, T) * np.mean([if_alive(a) for a in around], axis=0)
+        if abs(self.a - 1) < _POLE:
+            low, high = if_alive(1 - _POLE), if_alive(1 + _POLE)
+            mean = low + (high - low) * (self.a - 1 + _POLE) / (2 * _POLE)
+        else:
+            mean = if_alive(self.a)
+        return self.probability_alive(x, t_x, T) * mean
 
     def _return_if_alive(self, t, x, T):
         return -np.expm1(-xlog1py(self.r + x, t / (self.alpha + T)))
+
+    def _leaving(self, n, rng):
+        p = np.maximum(rng.beta(self.a, self.b, n), np.finfo(float).tiny)
+        return np.full(n, np.inf), rng.geometric(p).astype(float)

@@ -27,11 +27,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.optimize import minimize
-from scipy.special import exprel, hyp2f1, loggamma, xlog1py
+from scipy.special import betaln, exprel, gammaln, hyp2f1, psi, xlog1py
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(32)
 _NATS = 38.0        # an integrand that has fallen by this many powers of e adds nothing in double precision
-_STEP = 1e-20       # of the complex step; it has no rounding error, so it may be as small as this
 _BOUND = 14.0       # parameters are sought within a factor of exp(14) around 1, or around the mean T
 _POLE = 1e-5        # so near a = 1 the expected purchases of BG/NBD, 0/0 there, are interpolated
 
@@ -74,56 +73,50 @@ def _summary(frequency: ArrayLike, recency: ArrayLike, T: ArrayLike) -> list[np.
 
 
 # ------------------------------------------------------------------------------------------------ arithmetic
-# Everything below also takes complex parameters: the derivative of f at a is Im f(a + ih) / h.
 
 
-def _log_sum(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """ln(e^first + e^second) without overflow; `second` may be -inf."""
-    top = np.maximum(first.real, second.real)
-    return top + np.log(np.exp(first - top) + np.exp(second - top))
-
-
-def _log_fade(p, scale_p, q, scale_q, length) -> np.ndarray:
-    r"""ln of :math:`\int_0^{L} (1 + u/A)^{-p} (1 + u/B)^{-q} \, du` for p, q >= 0 and A, B > 0.
+def _log_fade(p, scale_p, q, scale_q, length) -> tuple[np.ndarray, np.ndarray]:
+    r"""ln of :math:`\int_0^{L} (1 + u/A)^{-p} (1 + u/B)^{-q} \, du`, and its derivatives by p, A, q and B.
 
     With :math:`v = \ln(1 + u/m)`, m the smaller of A and B, the integrand is analytic in a strip of
     half-width pi around the axis, whatever A and B, so that Gauss-Legendre converges fast; the axis is cut
     where nothing is left. Shapes broadcast; -inf where L = 0.
     """
-    given = [np.asarray(value)[..., None] for value in (p, scale_p, q, scale_q)]
-    p, A, q, B = (value.real for value in given)
+    p, A, q, B, L = np.broadcast_arrays(*(np.asarray(v, float)[..., None]
+                                          for v in (p, scale_p, q, scale_q, length)))
     with np.errstate(over="ignore", divide="ignore"):
         spent = np.minimum(A * np.expm1(_NATS / p), B * np.expm1(_NATS / q))
-        m, end = np.minimum(A, B), np.minimum(np.asarray(length)[..., None], spent)
-        half = np.log1p(end / m) / 2
+        m = np.minimum(A, B)
+        half = np.log1p(np.minimum(L, spent) / m) / 2
         v = half * (1 + _NODES)
         u = m * np.expm1(v)
-        fade_p, fade_q = np.log1p(u / A), np.log1p(u / B)
-        log_f = v - p * fade_p - q * fade_q
+        fall_p, fall_q = np.log1p(u / A), np.log1p(u / B)
+        log_f = v - p * fall_p - q * fall_q
         top = log_f.max(axis=-1, keepdims=True)
-        f = np.exp(log_f - top) * _WEIGHTS
-        result = (np.log(m * half) + top)[..., 0] + np.log(f.sum(axis=-1))
-    if not any(np.iscomplexobj(value) for value in given):
-        return result
-    dp, dA, dq, dB = (value.imag for value in given)       # the derivative of ln f, averaged over f
-    slope = -dp * fade_p - dq * fade_q + p * dA * u / (A * (A + u)) + q * dB * u / (B * (B + u))
-    return result + 1j * (f * slope).sum(axis=-1) / f.sum(axis=-1)
+        share = np.exp(log_f - top) * _WEIGHTS
+        total = share.sum(axis=-1, keepdims=True)
+        value = (np.log(m * half) + top + np.log(total))[..., 0]
+    share /= total
+    slopes = [-fall_p, p * u / (A * (A + u)), -fall_q, q * u / (B * (B + u))]
+    return value, np.stack([np.einsum("...k,...k->...", share, slope) for slope in slopes])
 
 
-def _log_rates(r, alpha, x, time) -> np.ndarray:
-    """ln of E[rate^x e^(-rate * time)] over rate ~ Gamma(r, alpha)."""
-    return loggamma(r + x) - loggamma(r) + r * np.log(alpha) - (r + x) * np.log(alpha + time)
-
-
-def _log_beta(a, b) -> np.ndarray:
-    return loggamma(a) + loggamma(b) - loggamma(a + b)
+def _log_rates(r, alpha, x, time) -> tuple[np.ndarray, list[np.ndarray]]:
+    """ln of E[rate^x e^(-rate * time)] over rate ~ Gamma(r, alpha), and its derivatives by r and alpha."""
+    fade = np.log(alpha) - np.log(alpha + time)
+    value = gammaln(r + x) - gammaln(r) + r * fade - x * np.log(alpha + time)
+    return value, [psi(r + x) - psi(r) + fade, r / alpha - (r + x) / (alpha + time)]
 
 
 # ---------------------------------------------------------------------------------------------------- models
 
 
 class _CustomerBase:
-    """What the models share; a subclass gives `_log_parts`, `expected_purchases` and `_return_if_alive`."""
+    """What the models share; a subclass gives `_log_parts`, `expected_purchases` and `_return_if_alive`.
+
+    `_log_parts` gives for each customer the log-likelihood of the history with the customer alive at T, the
+    same with the customer gone, and the derivatives of both by the parameters.
+    """
 
     def __post_init__(self) -> None:
         for name, value in self.parameters.items():
@@ -190,9 +183,16 @@ class _CustomerBase:
     @classmethod
     def _objective(cls, theta: np.ndarray, rows: np.ndarray, weights: np.ndarray) -> tuple[float, np.ndarray]:
         """Minus the mean log-likelihood of weighted rows, and its gradient in the log parameters."""
-        moved = np.exp(theta + 1j * _STEP * np.eye(len(theta)))
-        values = np.array([weights @ _log_sum(*cls._log_parts(row, *rows)) for row in moved])
-        return -float(values[0].real) / weights.sum(), -values.imag / _STEP / weights.sum()
+        parameters = np.exp(theta)
+        alive, gone, by_alive, by_gone = cls._log_parts(parameters, *rows)
+        total = np.logaddexp(alive, gone)
+        gradient = (np.exp(alive - total) * by_alive + np.exp(gone - total) * by_gone) @ weights
+        return -float(weights @ total) / weights.sum(), -parameters * gradient / weights.sum()
+
+    def _parts(self, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+        """Log-likelihood of each history with the customer alive at T, and with the customer gone."""
+        parameters = np.array(list(self.parameters.values()))
+        return self._log_parts(parameters, *_summary(frequency, recency, T))[:2]
 
     def log_likelihood(self, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike) -> float:
         """Log-likelihood of the customers' histories, the *sum* over customers, in nats.
@@ -202,9 +202,7 @@ class _CustomerBase:
         ValueError
             As for `fit`.
         """
-        x, t_x, T = _summary(frequency, recency, T)
-        parameters = np.array(list(self.parameters.values()))
-        return float(np.sum(_log_sum(*self._log_parts(parameters, x, t_x, T))))
+        return float(np.sum(np.logaddexp(*self._parts(frequency, recency, T))))
 
     def standard_errors(self, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike) -> dict[str, float]:
         """Standard errors of the parameters of a model that was fitted to these customers.
@@ -233,7 +231,7 @@ class _CustomerBase:
         slopes = [[self._objective(theta + sign * step * unit, rows, weights)[1] for sign in (1, -1)]
                   for unit in np.eye(len(theta))]
         curvature = weights.sum() * np.array([(up - down) / (2 * step) for up, down in slopes])
-        information = -(curvature + curvature.T) / 2
+        information = (curvature + curvature.T) / 2
         if np.linalg.eigvalsh(information).min() <= 0:
             raise ValueError("the log-likelihood does not fall in all directions from these parameters: they "
                              "are not its maximum for these customers, or the data do not determine them all")
@@ -260,9 +258,8 @@ class _CustomerBase:
         ValueError
             As for `fit`.
         """
-        parameters = np.array(list(self.parameters.values()))
-        alive, gone = self._log_parts(parameters, *_summary(frequency, recency, T))
-        return np.exp(alive - _log_sum(alive, gone))
+        alive, gone = self._parts(frequency, recency, T)
+        return np.exp(alive - np.logaddexp(alive, gone))
 
     def probability_return(self, t: ArrayLike, frequency: ArrayLike = 0, recency: ArrayLike = 0,
                            T: ArrayLike = 0) -> np.ndarray:
@@ -366,9 +363,8 @@ class NBD(_CustomerBase):
 
     @staticmethod
     def _log_parts(parameters, x, t_x, T):
-        r, alpha = parameters
-        alive = _log_rates(r, alpha, x, T)
-        return alive, np.full_like(alive, -np.inf)
+        alive, slopes = _log_rates(*parameters, x, T)
+        return alive, np.full_like(alive, -np.inf), np.stack(slopes), np.zeros((2, *x.shape))
 
     def expected_purchases(self, t: ArrayLike, frequency: ArrayLike = 0, recency: ArrayLike = 0,
                            T: ArrayLike = 0) -> np.ndarray:
@@ -428,11 +424,17 @@ class ParetoNBD(_CustomerBase):
     @staticmethod
     def _log_parts(parameters, x, t_x, T):
         r, alpha, s, beta = parameters
-        alive = _log_rates(r, alpha, x, T) + s * (np.log(beta) - np.log(beta + T))
-        gone = (_log_rates(r, alpha, x, t_x) + s * (np.log(beta) - np.log(beta + t_x))
-                + np.log(s) - np.log(beta + t_x)
-                + _log_fade(r + x, alpha + t_x, s + 1, beta + t_x, T - t_x))
-        return alive, gone
+        bought, by_bought = _log_rates(r, alpha, x, T)
+        stayed = np.log(beta) - np.log(beta + T)
+        alive = bought + s * stayed
+        by_alive = np.stack([*by_bought, stayed, s / beta - s / (beta + T)])
+
+        bought, by_bought = _log_rates(r, alpha, x, t_x)
+        stayed = np.log(beta) - np.log(beta + t_x)
+        fade, by_fade = _log_fade(r + x, alpha + t_x, s + 1, beta + t_x, T - t_x)
+        gone = bought + s * stayed + np.log(s) - np.log(beta + t_x) + fade
+        by_gone = by_fade + np.stack([*by_bought, stayed + 1 / s, s / beta - (s + 1) / (beta + t_x)])
+        return alive, gone, by_alive, by_gone
 
     def expected_purchases(self, t: ArrayLike, frequency: ArrayLike = 0, recency: ArrayLike = 0,
                            T: ArrayLike = 0) -> np.ndarray:
@@ -449,7 +451,7 @@ class ParetoNBD(_CustomerBase):
     def _return_if_alive(self, t, x, T):
         """The next purchase comes before t and before leaving."""
         return (self.r + x) / (self.alpha + T) * np.exp(
-            _log_fade(self.r + x + 1, self.alpha + T, self.s, self.beta + T, t))
+            _log_fade(self.r + x + 1, self.alpha + T, self.s, self.beta + T, t)[0])
 
     def _leaving(self, n, rng):
         return rng.exponential(1 / rng.gamma(self.s, 1 / self.beta, n)), np.full(n, np.inf)
@@ -497,11 +499,16 @@ class BGNBD(_CustomerBase):
     @staticmethod
     def _log_parts(parameters, x, t_x, T):
         r, alpha, a, b = parameters
-        whole = _log_beta(a, b)
-        alive = _log_beta(a, b + x) - whole + _log_rates(r, alpha, x, T)
+        bought, by_bought = _log_rates(r, alpha, x, T)
+        alive = betaln(a, b + x) - betaln(a, b) + bought
+        common = psi(a + b) - psi(a + b + x)
+        by_alive = np.stack([*by_bought, common, psi(b + x) - psi(b) + common])
+
         again = np.maximum(x, 1)                  # a stand-in where x = 0, replaced by -inf below
-        gone = _log_beta(a + 1, b + again - 1) - whole + _log_rates(r, alpha, again, t_x)
-        return alive, np.where(x > 0, gone, -np.inf)
+        bought, by_bought = _log_rates(r, alpha, again, t_x)
+        gone = betaln(a + 1, b + again - 1) - betaln(a, b) + bought
+        by_gone = np.stack([*by_bought, 1 / a + common, psi(b + again - 1) - psi(b) + common])
+        return alive, np.where(x > 0, gone, -np.inf), by_alive, by_gone
 
     def expected_purchases(self, t: ArrayLike, frequency: ArrayLike = 0, recency: ArrayLike = 0,
                            T: ArrayLike = 0) -> np.ndarray:

@@ -82,23 +82,21 @@ def _log_fade(p, scale_p, q, scale_q, length) -> tuple[np.ndarray, np.ndarray]:
     half-width pi around the axis, whatever A and B, so that Gauss-Legendre converges fast; the axis is cut
     where nothing is left. Shapes broadcast; -inf where L = 0.
     """
-    p, A, q, B, L = np.broadcast_arrays(*(np.asarray(v, float)[..., None]
-                                          for v in (p, scale_p, q, scale_q, length)))
+    p, A, q, B, L = np.broadcast_arrays(*(np.asarray(v, float) for v in (p, scale_p, q, scale_q, length)))
     with np.errstate(over="ignore", divide="ignore"):
         spent = np.minimum(A * np.expm1(_NATS / p), B * np.expm1(_NATS / q))
         m = np.minimum(A, B)
         half = np.log1p(np.minimum(L, spent) / m) / 2
-        v = half * (1 + _NODES)
+    total, slopes = np.zeros(p.shape), np.zeros((4, *p.shape))
+    for node, weight in zip(_NODES, _WEIGHTS, strict=True):       # all customers at once, node by node
+        v = half * (1 + node)
         u = m * np.expm1(v)
         fall_p, fall_q = np.log1p(u / A), np.log1p(u / B)
-        log_f = v - p * fall_p - q * fall_q
-        top = log_f.max(axis=-1, keepdims=True)
-        share = np.exp(log_f - top) * _WEIGHTS
-        total = share.sum(axis=-1, keepdims=True)
-        value = (np.log(m * half) + top + np.log(total))[..., 0]
-    share /= total
-    slopes = [-fall_p, p * u / (A * (A + u)), -fall_q, q * u / (B * (B + u))]
-    return value, np.stack([np.einsum("...k,...k->...", share, slope) for slope in slopes])
+        f = weight * np.exp(v - p * fall_p - q * fall_q)
+        total += f
+        slopes += f * np.stack([-fall_p, p * u / (A * (A + u)), -fall_q, q * u / (B * (B + u))])
+    with np.errstate(divide="ignore"):
+        return np.log(m * half * total), slopes / total
 
 
 def _log_rates(r, alpha, x, time) -> tuple[np.ndarray, list[np.ndarray]]:

@@ -347,7 +347,7 @@ def test_the_unit_of_time_changes_the_scale_and_nothing_else(kind):
 
 
 def test_the_log_likelihood_is_a_sum():
-    x, t_x, T, _ = _cdnow(True, "1997-10-01")
+    x, t_x, T, _ = (column[:200] for column in _cdnow(True, "1997-10-01"))
     for model in MODELS:
         one_by_one = sum(model.log_likelihood(*customer) for customer in zip(x, t_x, T, strict=True))
         assert model.log_likelihood(x, t_x, T) == pytest.approx(one_by_one, rel=1e-12)

@@ -80,7 +80,7 @@ EXERCISES = {
         rtol=5e-3,
         mistakes=[
             Mistake(lambda: 1 - _alive(0.2 / 0.8 * np.exp(3)), "That is the probability that she has left."),
-            Mistake(lambda: _alive(0.2 * np.exp(3)), "Odds, not a chance: p / (1 - p) in front of the power."),
+            Mistake(lambda: _alive(0.2 * np.exp(3)), "Odds, not a chance: p / (1 - p) before the power."),
             Mistake(lambda: _alive(0.2 / 0.8 * np.exp(-3)),
                     "The sign: a longer silence makes it more likely that she has left, not less."),
             Mistake(lambda: 0.8 * float(np.exp(-3)),
@@ -117,11 +117,12 @@ EXERCISES = {
         rtol=5e-3,
         mistakes=[
             Mistake(lambda: _waiting(_WEEKS[_EVENT == 1], _EVENT[_EVENT == 1], 9),
-                    "You left the two silent customers out; they belong to the risk set while they are seen."),
+                    "You left the two silent customers out; they are at risk while they are seen."),
             Mistake(lambda: _waiting(_WEEKS, np.ones(6), 9),
-                    "You took the end of observation for a purchase: the customer seen for 5 weeks did not buy."),
-            Mistake(lambda: 0.5, "Three of six have bought, but the one seen for 5 weeks could have bought later: "
-                                 "at week 6 only four are at risk."),
+                    "You took the end of observation for a purchase: who was seen for 5 weeks did not "
+                    "buy again."),
+            Mistake(lambda: 0.5, "Three of six have bought, but the one seen for 5 weeks could have "
+                                 "bought later: at week 6 only four are at risk."),
             Mistake(lambda: 1 - _waiting(_WEEKS, _EVENT, 9), "That is the share that has returned."),
         ],
         explain="The censored customer counts at week 3 and no longer at week 6.",
@@ -131,10 +132,10 @@ EXERCISES = {
         unit="percent",
         rtol=0.01,
         mistakes=[
-            Mistake(lambda: _bias(alone=False), "That is the cumulative bias at week 78, counted from week 0."),
+            Mistake(lambda: _bias(alone=False), "That is the cumulative bias, counted from week 0."),
             Mistake(_difference_of_percentages, "Percentages of different totals cannot be subtracted."),
             Mistake(lambda: -_bias(), "The sign: the model expects too few."),
-            Mistake(lambda: _bias() / 100, "In percent, please."),
+            Mistake(lambda: _bias() / 100, "That is a share; give the bias in percent, times 100."),
         ],
         explain="Three times the famous four percent.",
     ),
@@ -143,7 +144,8 @@ EXERCISES = {
         rtol=5e-3,
         mistakes=[
             Mistake(lambda: float(_fitted(BGNBD).probability_alive(7, 9.43, 38.86)),
-                    "That is the colleague's number: recency is the age at the last purchase, T minus the silence."),
+                    "That is the colleague's number: recency is the age at the last purchase, T "
+                    "minus the silence."),
             Mistake(lambda: float(_fitted(ParetoNBD).probability_alive(7, 38.86 - 9.43, 38.86)),
                     "That is Pareto/NBD's P(alive); the question is about BG/NBD."),
             Mistake(lambda: 1 - float(_fitted(BGNBD).probability_alive(7, 38.86 - 9.43, 38.86)),

@@ -270,3 +270,9 @@ def _kind(answer: Any) -> str:
 
 def _keys(mapping: Mapping) -> str:
     return ", ".join(sorted(map(repr, mapping)))
+
+
+def points(name: str, answer: Any, out_of: float = 1, student: str | None = None) -> float:
+    """Points for an answer: all if it is right, half if it is nearly right, else none."""
+    share = {RIGHT: 1.0, NEARLY: 0.5}.get(check(name, answer).verdict, 0.0)
+    return out_of * share

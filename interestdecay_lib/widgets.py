@@ -156,6 +156,86 @@ class Explorer:
         return bundle, {"image/png": {"alt": self._words(self.start)}}
 
 
+class Slider:
+    """A figure with continuous sliders for those who run the notebook, and a still picture for all others.
+
+    An answer between the frames of an `Explorer` needs a kernel, so a page shows the start state only, never
+    a slider that moves nothing.
+
+    Parameters
+    ----------
+    draw, alt
+        As for `Explorer`: a figure of a state, and what it shows in words and numbers.
+    labels
+        Texts of the sliders by parameter name; by default the name with spaces.
+    **ranges
+        ``(lowest, highest, start)`` of each parameter.
+
+    Raises
+    ------
+    ValueError
+        If there is no parameter, or a start lies outside its range.
+
+    Examples
+    --------
+    >>> def draw(half_life):
+    ...     figure, axes = plt.subplots()
+    ...     return figure
+    >>> Slider(draw, alt=lambda half_life: f"Half-life {half_life} days.", half_life=(1, 60, 7))
+    Slider: half life from 1 to 60
+    """
+
+    def __init__(
+        self,
+        draw: Callable[..., Figure],
+        *,
+        alt: Callable[..., str],
+        labels: Mapping[str, str] | None = None,
+        **ranges: tuple[float, float, float],
+    ) -> None:
+        if not ranges:
+            raise ValueError("a Slider needs at least one parameter with its range (lowest, highest, start)")
+        for key, (low, high, start) in ranges.items():
+            if not low <= start <= high:
+                raise ValueError(f"{key}: the start {start} lies outside the range from {low} to {high}")
+        self.ranges = ranges
+        self.start = {key: start for key, (_, _, start) in ranges.items()}
+        self._draw, self._alt = draw, alt
+        self._labels = {key: (labels or {}).get(key, key.replace("_", " ")) for key in ranges}
+
+    def __repr__(self) -> str:
+        ranges = (f"{self._labels[key]} from {low:g} to {high:g}" for key, (low, high, _) in self.ranges.items())
+        return "Slider: " + ", ".join(ranges)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        still = _picture(self._draw(**self.start), "png")
+        bundle: dict[str, Any] = {"text/plain": repr(self), "image/png": still.partition(",")[2]}
+        if os.environ.get("INTERESTDECAY_FIGURES", "live") == "live":
+            live, _ = _bundle(self.live()._repr_mimebundle_())
+            bundle.update({k: v for k, v in live.items() if "widget" in k})
+        return bundle, {"image/png": {"alt": " ".join(self._alt(**self.start).split())}}
+
+    def live(self) -> Any:
+        """The widget of a Jupyter session; the kernel draws while a slider moves."""
+        import ipywidgets
+        from IPython.display import display
+
+        def show(**state: float) -> None:
+            figure = self._draw(**state)
+            alt = " ".join(self._alt(**state).split())
+            display(figure, metadata={"image/png": {"alt": alt}})
+            plt.close(figure)
+            print(alt)
+
+        sliders = {
+            key: ipywidgets.FloatSlider(
+                value=start, min=low, max=high, step=(high - low) / 200, description=self._labels[key]
+            )
+            for key, (low, high, start) in self.ranges.items()
+        }
+        return ipywidgets.interactive(show, **sliders)
+
+
 def _bundle(result: Any) -> tuple[dict, dict]:
     return result if isinstance(result, tuple) else (result or {}, {})
 
@@ -166,7 +246,7 @@ def _picture(figure: Figure, kind: str) -> str:
     figure.savefig(raw, format="png", dpi=120)
     plt.close(figure)
     # maximum coverage keeps the colour of a single small point, where median cut would not
-    few = Image.open(raw).convert("RGB").quantize(40, method=Image.Quantize.MAXCOVERAGE)
+    few = Image.open(raw).convert("RGB").quantize(24, method=Image.Quantize.MAXCOVERAGE)
     if kind == "webp":  # lossless, a fifth smaller than PNG; every browser reads it
         few.convert("RGB").save(small, "webp", lossless=True, quality=100, method=4)
     else:

@@ -1,6 +1,7 @@
 """The built book, on disk and in a real browser (run by `make test` after the build)."""
 
 import html
+import inspect
 import json
 import math
 import os
@@ -14,6 +15,7 @@ from urllib.parse import unquote, urldefrag, urljoin
 import pytest
 
 from chapters import NAMES, ROOT
+from figures import FIGURES
 
 pytestmark = pytest.mark.page
 HTML = ROOT / "_build/html"
@@ -255,3 +257,193 @@ def test_no_path_of_the_building_machine():
     for file in HTML.rglob("*.html"):
         text = file.read_text(encoding="utf-8")
         assert str(ROOT) not in text and str(Path.home()) + "/" not in text, file
+
+
+# ------------------------------------------------------------- live figures against the library itself
+
+
+def _steered_figures():
+    for name in NAMES:
+        for number, figure in enumerate(_frames(f"chapters/{name}") if HTML.exists() else []):
+            for wanted in FIGURES[figure["spec"]["name"]][1]:
+                yield pytest.param(name, number, wanted, id=f"{name}-{'-'.join(wanted.values())}")
+
+
+@pytest.mark.parametrize("hand", ["keyboard", "mouse"])
+@pytest.mark.parametrize(("name", "number", "wanted"), _steered_figures())
+def test_a_live_figure_shows_what_the_library_computes(tab, address, name, number, wanted, hand):
+    spec = _frames(f"chapters/{name}")[number]["spec"]
+    tab.goto(f"{address}chapters/{name}.html", wait_until="networkidle")
+    box = tab.locator("fading-explorer").nth(number)
+    state = {c["name"]: c["values"][k] for c, k in zip(spec["controls"], spec["start"], strict=True)} | wanted
+    for control in spec["controls"]:
+        if control["name"] in wanted:
+            place = control["values"].index(wanted[control["name"]])
+            _steer(tab, box.locator(f"[data-name={control['name']}]"), control, place, hand)
+    said = box.locator(".explorer-picture").get_attribute("alt")
+    oracle = FIGURES[spec["name"]][0]
+    extra = {"said": said} if "said" in inspect.signature(oracle).parameters else {}
+    for piece in oracle(**state, **extra):
+        assert piece in said
+
+
+def _steer(tab, control, spec, place, hand):
+    last = len(spec["values"]) - 1
+    if spec["kind"] == "select":
+        control.focus() if hand == "keyboard" else control.select_option(str(place))
+        if hand == "keyboard":
+            tab.keyboard.press("Home")
+            for _ in range(place):
+                tab.keyboard.press("ArrowDown")
+    elif hand == "keyboard":
+        control.focus()
+        tab.keyboard.press("Home")
+        for _ in range(place):
+            tab.keyboard.press("ArrowRight")
+    else:
+        control.scroll_into_view_if_needed()
+        track = control.bounding_box()
+        thumb = 16  # pixels; its middle moves from one end of the track to the other
+        x = track["x"] + thumb / 2 + (track["width"] - thumb) * place / last
+        tab.mouse.click(x, track["y"] + track["height"] / 2)
+    assert control.input_value() == str(place)
+
+
+def test_every_live_figure_has_an_oracle():
+    shown = [figure["spec"]["name"] for name in NAMES for figure in _frames(f"chapters/{name}")]
+    assert sorted(shown) == sorted(FIGURES)
+    assert all(
+        len(json.dumps(figure)) < 520_000 for name in NAMES for figure in _frames(f"chapters/{name}")
+    ), "a live figure weighs at most about half a megabyte"
+
+
+# ------------------------------------------------------------------------ what a reader does with a page
+
+
+def test_a_link_restores_a_state(tab, address):
+    tab.goto(f"{address}chapters/decay_formula.html#curves?curve=2&half_life=0&age=1", wait_until="load")
+    assert tab.locator(".explorer-picture").get_attribute("data-state") == "2,0,1"
+
+
+@each_page
+def test_search_and_theme_switch_ask_nobody(tab, address, page):
+    tab.goto(address + page + ".html", wait_until="networkidle")
+    before = tab.evaluate("document.documentElement.dataset.theme")
+    for _ in range(2):  # automatic, light, dark: two steps reach another look
+        tab.locator(".theme-switch-button:visible").first.click()
+    assert tab.evaluate("document.documentElement.dataset.mode") in ("light", "dark")
+    tab.keyboard.press("Control+k")
+    tab.keyboard.type("forget gate")
+    tab.keyboard.press("Enter")
+    tab.wait_for_selector("#search-results li a")
+    assert tab.foreign == []
+    assert tab.errors == []
+    assert before in ("light", "dark")
+
+
+def test_search_works_from_a_folder(tab):
+    tab.goto((HTML / "search.html").as_uri() + "?q=half-life", wait_until="load")
+    tab.wait_for_selector("#search-results li a")
+    assert tab.foreign == []
+
+
+@each_page
+def test_the_keyboard_reaches_everything_and_shows_where_it_is(tab, address, page):
+    tab.goto(address + page + ".html", wait_until="networkidle")
+    tab.keyboard.press("Tab")
+    assert "Skip to" in tab.evaluate("document.activeElement.textContent"), "the first stop is the skip link"
+    unseen = tab.evaluate(
+        """() => [...document.querySelectorAll('a[href], button, input, select, summary, [tabindex="0"]')]
+        .filter((node) => node.checkVisibility({visibilityProperty: true}) && !node.disabled)
+        .filter((node) => {
+            node.focus({focusVisible: true});
+            if (document.activeElement !== node) return true;
+            const [own, around] = [node, node.parentElement].map((one) => getComputedStyle(one));
+            return own.outlineStyle === 'none' && own.boxShadow === 'none' && around.outlineStyle === 'none';
+        }).map((node) => node.outerHTML.slice(0, 120))"""
+    )
+    assert unseen == []
+
+
+def test_terms_and_equations_are_previewed(tab, address):
+    tab.goto(f"{address}chapters/decay_formula.html", wait_until="networkidle")
+    tab.wait_for_function("document.querySelector('.math mjx-container') !== null")
+    box = tab.locator("#preview")
+    for link in ("a[data-preview*='fallen to one half']", "a[href^='#equation-']:not(.headerlink)"):
+        link = tab.locator("article").locator(link).first
+        link.focus()
+        assert box.is_visible() and link.get_attribute("aria-describedby") == "preview"
+        tab.keyboard.press("Escape")
+        assert box.count() == 0 and link.get_attribute("aria-describedby") is None
+        link.hover()
+        assert box.is_visible()
+        tab.mouse.move(0, 0)
+        tab.wait_for_function("document.getElementById('preview') === null")
+
+
+def test_reduced_motion_is_respected(browser, address):
+    context = browser.new_context(reduced_motion="reduce")
+    tab = context.new_page()
+    tab.goto(f"{address}chapters/decay_formula.html", wait_until="networkidle")
+    moving = tab.evaluate(
+        """() => [...document.querySelectorAll('*')].filter((node) => {
+            const style = getComputedStyle(node);
+            return [style.transitionDuration, style.animationDuration].some((all) =>
+                all.split(',').some((one) => parseFloat(one) > 0.01)) || style.scrollBehavior === 'smooth';
+        }).map((node) => node.outerHTML.slice(0, 100))"""
+    )
+    context.close()
+    assert moving == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_without_javascript_a_chapter_is_whole(browser, address, name):
+    context = browser.new_context(java_script_enabled=False)
+    tab = context.new_page()
+    tab.goto(f"{address}chapters/{name}.html")
+    stills = tab.locator("fading-explorer > img")
+    assert stills.count() == len(_frames(f"chapters/{name}"))
+    assert all(len(alt.split()) >= 5 for alt in stills.evaluate_all("all => all.map((i) => i.alt)"))
+    context.close()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_chapter_says_how_to_run_it(tab, address, name):
+    tab.goto(f"{address}chapters/{name}.html", wait_until="load")
+    block = tab.get_by_label("Run this chapter")
+    with tab.expect_download() as download:
+        block.get_by_text("download the notebook").click()
+    stored = Path(download.value.path()).read_text(encoding="utf-8")
+    assert stored == (ROOT / "chapters" / f"{name}.ipynb").read_text(encoding="utf-8")
+    assert block.locator("a").count() == 1, "no launch link without a repository"
+    assert tab.locator(".prev-next-area a").count() >= 1
+
+
+def test_the_front_page_shows_every_chapter_and_a_live_figure(tab, address):
+    tab.goto(address + "book/index.html", wait_until="networkidle")
+    cards = tab.locator(".sd-card")
+    assert cards.count() == len(NAMES)
+    assert all("minutes to read" in text for text in cards.all_inner_texts())
+    slider = tab.locator("fading-explorer input[type=range]").first
+    before = tab.locator(".explorer-picture").get_attribute("alt")
+    slider.focus()
+    tab.keyboard.press("ArrowRight")
+    assert tab.locator(".explorer-picture").get_attribute("alt") != before
+
+
+def test_code_can_be_copied_and_output_is_told_apart(tab, address):
+    tab.goto(f"{address}chapters/decay_formula.html", wait_until="networkidle")
+    code = tab.locator("div.cell_input")
+    assert code.locator("button.copybtn").count() >= code.locator("pre").count() > 10
+    background = "node => getComputedStyle(node).backgroundColor"
+    written = code.locator("div.highlight").first.evaluate(background)
+    printed = tab.locator("div.cell_output div.highlight").first.evaluate(background)
+    assert written != printed
+
+
+def test_the_picture_for_messengers():
+    from PIL import Image
+
+    assert Image.open(HTML / "_static/social.png").size == (1200, 630)
+    assert '<meta property="og:title" content="' in _source("book/index")
+    assert "og:image" not in _source("book/index"), "an address that is not configured is not invented"

@@ -2,11 +2,14 @@
 
 import json
 import sys
+import types
 
 import nbformat
 import pytest
 
+import front_page
 import notebooks
+import social_card
 import status
 import tasks
 
@@ -101,11 +104,13 @@ def test_a_browser_that_is_not_there_is_named(monkeypatch):
 
 
 def test_the_status_page_shows_the_stored_benchmark():
-    results = json.loads(status.RESULTS.read_text(encoding="utf-8"))
+    results, pages = (json.loads(file.read_text(encoding="utf-8")) for file in (status.RESULTS, status.PAGES))
     text = status.PAGE.read_text(encoding="utf-8")
-    assert status.page(text, results) == text, "run `make benchmark`, or book/_tools/status.py"
+    assert status.renewed() == text, "run `make benchmark` or `make measure`, or book/_tools/status.py"
     results["windows"][0]["ratio_to_book"] = 123456.0
-    assert "123,456" in status.page(text, results)
+    pages["site_megabytes"] = 654.0
+    assert "123,456" in status.page(text, results, pages)
+    assert "has 654 MB" in status.page(text, results, pages)
 
 
 def test_counts_of_a_report(tmp_path):
@@ -164,3 +169,34 @@ def test_ids_stay_when_a_cell_is_added_before():
     for notebook in (first, second):
         notebooks.normalise(notebook, seconds=1)
     assert {cell.id for cell in first.cells} < {cell.id for cell in second.cells}
+
+
+def test_launch_links_wait_for_a_repository():
+    assert front_page.launch_links("first_look", "", "main", hub="https://hub.example.org") == []
+    links = dict(front_page.launch_links("first_look", "https://github.com/a/b.git", "main"))
+    assert links["Colab"].endswith("/github/a/b/blob/main/chapters/first_look.ipynb")
+    assert links["Binder"].endswith("/gh/a/b/main?urlpath=lab/tree/chapters/first_look.ipynb")
+    elsewhere = front_page.launch_links(
+        "first_look", "https://git.example.org/a/b", "x", "https://hub.example.org/"
+    )
+    assert [label for label, _ in elsewhere] == ["JupyterHub"]
+    assert "repo=https%3A%2F%2Fgit.example.org%2Fa%2Fb&branch=x" in elsewhere[0][1]
+
+
+def test_links_appear_on_the_page_once_a_repository_is_configured():
+    def block(**theme):
+        config = types.SimpleNamespace(html_theme_options=theme)
+        body = '<section><h1>A</h1><p>Opening.</p>\n<section id="b"><h2>B</h2></section></section>'
+        return front_page.add_run_block(body, "chapters/first_look", config, "../")
+
+    assert "Colab" not in block()
+    shown = block(repository_url="https://github.com/a/b", repository_branch="main")
+    assert "Colab" in shown and shown.index("Run this chapter") < shown.index('<section id="b">')
+
+
+def test_the_picture_for_messengers_needs_an_address():
+    without = social_card.meta_tags("A", "B <b>", "chapters/x", "")
+    assert "og:image" not in without and "B &lt;b&gt;" in without
+    assert 'content="https://example.org/book/_static/social.png"' in social_card.meta_tags(
+        "A", "B", "chapters/x", "https://example.org/book/"
+    )

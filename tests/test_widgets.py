@@ -127,3 +127,38 @@ def test_errors(changes, message):
 def test_a_figure_without_controls_is_no_explorer():
     with pytest.raises(ValueError, match="needs parameters"):
         widgets.Explorer(draw, alt=str)
+
+
+def slider(**ranges):
+    return widgets.Slider(
+        lambda height: draw(height, "a"), alt=lambda height: f"A bar of\n height {height:.1f}.", **ranges
+    )
+
+
+@pytest.mark.parametrize("mode", ["still", "page"])
+def test_without_a_kernel_a_slider_is_a_picture(monkeypatch, mode):
+    monkeypatch.setenv("INTERESTDECAY_FIGURES", mode)
+    bundle, metadata = slider(height=(1, 3, 2))._repr_mimebundle_()
+    assert set(bundle) == {"text/plain", "image/png"}
+    assert metadata["image/png"]["alt"] == "A bar of height 2.0."
+
+
+def test_with_a_kernel_a_slider_draws_what_it_is_moved_to(monkeypatch, capsys):
+    monkeypatch.delenv("INTERESTDECAY_FIGURES", raising=False)
+    figure = slider(height=(1, 3, 2))
+    bundle, _ = figure._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+    live = figure.live()
+    live.children[0].value = 2.5
+    live.update()
+    assert live.kwargs == {"height": 2.5}
+    assert "A bar of height 2.5." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("ranges", "message"),
+    [({}, "at least one parameter"), ({"height": (1, 3, 4)}, "height: the start 4 lies outside")],
+)
+def test_errors_of_a_slider(ranges, message):
+    with pytest.raises(ValueError, match=message):
+        slider(**ranges)

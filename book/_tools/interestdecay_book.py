@@ -1,13 +1,21 @@
-"""The book's Sphinx extension: live figures, alternative texts, and nothing from other hosts."""
+"""The book's Sphinx extension: live figures, alternative texts, and nothing from other hosts.
+
+The front page's cards and the block that tells how to run a chapter come from `front_page.py`, previews of
+terms from `previews.py`, the picture for messengers from `social_card.py`.
+"""
 
 import importlib.util
 import os
+import re
 import sys
 from pathlib import Path
 
 from myst_nb.core.render import NbElementRenderer
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+import front_page
+import previews
+import social_card
 from tasks import ROOT, cache_folder
 
 LIBRARY = ROOT / "interestdecay_lib"
@@ -56,6 +64,11 @@ def page(app, pagename, templatename, context, doctree):
     # a bibliography is a div of divs, which may not carry these two roles together
     body = context.get("body", "").replace(' role="doc-biblioentry"', "")
     context["body"] = body.replace('<div role="list" class="citation-list">', '<div class="citation-list">')
+    root = context.get("content_root", "./")
+    context["body"] = front_page.add_run_block(context["body"], pagename, app.config, root)
+    if doctree is not None:
+        context["body"] = previews.add_previews(context["body"], previews.definitions(app.env))
+        context["metatags"] = context.get("metatags", "") + words_for_messengers(app, pagename, context)
     if EXPLORER in context["body"]:
         # inlined as a module: a module file does not load from file://
         app.add_js_file(None, body=(LIBRARY / "explorer.js").read_text(encoding="utf-8"), type="module")
@@ -70,12 +83,23 @@ def page(app, pagename, templatename, context, doctree):
     ]
 
 
+def words_for_messengers(app, pagename, context):
+    chapter = pagename.startswith("chapters/")
+    description = front_page.opening(pagename.partition("/")[2])[1] if chapter else social_card.SUBTITLE + "."
+    title = re.sub("<[^>]*>", "", context.get("title", ""))
+    return social_card.meta_tags(title, description, pagename, app.config.html_baseurl)
+
+
 def setup(app):
     if importlib.util.find_spec("interestdecay_lib") is None:
         raise SystemExit("the library is not installed: run `make book`, which installs it")
     os.environ["INTERESTDECAY_FIGURES"] = "page"  # kernels started by the build draw every frame
     NbElementRenderer.render_image = alternative_text(NbElementRenderer.render_image)
+    app.add_directive("chapter-cards", front_page.ChapterCards)
+    app.add_directive("live-figure", front_page.LiveFigure)
     app.connect("config-inited", configure)
+    app.connect("env-before-read-docs", previews.forget)
     app.connect("html-page-context", page, priority=990)
     app.connect("build-finished", trim)
+    app.connect("build-finished", social_card.write)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,4 +1,4 @@
-"""The benchmark's ratios on the status page: written by `make benchmark`, compared by a test."""
+"""What was measured, on the status page: written by `make benchmark` and `make measure`, and tested."""
 
 import json
 import re
@@ -7,7 +7,9 @@ from tasks import ROOT
 
 PAGE = ROOT / "book/status.md"
 RESULTS = ROOT / "tests/benchmarks/results.json"
+PAGES = ROOT / "tests/benchmarks/pages.json"
 BLOCK = re.compile(r"(<!-- measured:begin -->\n).*?(<!-- measured:end -->)", re.DOTALL)
+PAGE_BLOCK = re.compile(r"(<!-- pages:begin -->\n).*?(<!-- pages:end -->)", re.DOTALL)
 
 
 def measured(results):
@@ -47,11 +49,37 @@ def _two_digits(value):
     return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 
-def page(text, results):
-    """The status page with its measured block renewed."""
-    return BLOCK.sub(lambda match: match[1] + "\n" + measured(results) + "\n" + match[2], text)
+def weighed(pages):
+    """Markdown table of the pages' weight and of how fast they show on an emulated phone."""
+    lines = [
+        f"The whole site has {pages['site_megabytes']:.0f} MB. Largest contentful paint: median of three "
+        f"cold loads from a local server, Chromium {pages['chromium'].split('.')[0]}, 390 × 844 pixels, processor "
+        f"slowed down {pages['cpu_slowdown']} times.",
+        "",
+        "| page | weight with its figures (MB) | largest contentful paint (s) |",
+        "| --- | ---: | ---: |",
+    ]
+    for name, page in pages["pages"].items():
+        seconds = page["largest_paint_ms"] / 1000
+        lines.append(f"| `{name.removesuffix('.html')}` | {page['kilobytes'] / 1000:.2f} | {seconds:.2f} |")
+    return "\n".join(lines) + "\n"
+
+
+def page(text, results, pages):
+    """The status page with its measured blocks renewed."""
+    text = BLOCK.sub(lambda match: match[1] + "\n" + measured(results) + "\n" + match[2], text)
+    return PAGE_BLOCK.sub(lambda match: match[1] + "\n" + weighed(pages) + "\n" + match[2], text)
+
+
+def renewed():
+    """The status page's text as the stored results want it."""
+    stored = [json.loads(file.read_text(encoding="utf-8")) for file in (RESULTS, PAGES)]
+    return page(PAGE.read_text(encoding="utf-8"), *stored)
+
+
+def renew():
+    PAGE.write_text(renewed(), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    results = json.loads(RESULTS.read_text(encoding="utf-8"))
-    PAGE.write_text(page(PAGE.read_text(encoding="utf-8"), results), encoding="utf-8")
+    renew()

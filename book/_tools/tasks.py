@@ -280,6 +280,24 @@ def export(chapters):
         run([str(PYTHON), str(ROOT / "book/_tools/editions.py"), "export", chapter], "nothing was packed")
 
 
+def pdf():
+    """Print the whole book, solutions at its end, into _build/pdf (needs Chromium or Chrome)."""
+    book()
+    run([str(PYTHON), str(ROOT / "book/_tools/pdf.py"), browser()], "the PDF could not be made")
+
+
+def links():
+    """Follow every link to another host (needs the network; no test does this)."""
+    environment()
+    folder = BUILD / "links"
+    builder = ["--builder", "custom", "--custom-builder", "linkcheck", "--path-output", str(folder)]
+    jupyter_book = [str(PYTHON), "-c", "from jupyter_book.cli.main import main; main()"]
+    code = subprocess.run([*jupyter_book, "build", str(ROOT), *builder], cwd=ROOT, env=clean()).returncode
+    say(f"The list of links: {folder / '_build/linkcheck/output.txt'}")
+    if code:
+        raise Stop("some links could not be followed (named above)")
+
+
 def lab():
     """Open the notebooks in JupyterLab."""
     environment()
@@ -309,6 +327,12 @@ def benchmark():
     run([str(PYTHON), str(ROOT / "tests/benchmarks/run.py")], "the benchmark failed")
     run([str(PYTHON), str(ROOT / "book/_tools/status.py")], "the status page could not be written")
     say("Stored. Now `make notebooks` renews the chapter that prints the ratios.")
+
+
+def measure():
+    """Weigh the built pages and time them on an emulated phone; the status page prints it."""
+    book()
+    run([str(PYTHON), str(ROOT / "book/_tools/measure.py"), browser()], "the pages could not be measured")
 
 
 def clean_up():
@@ -385,8 +409,11 @@ COMMANDS = {
     "instructor": instructor,
     "export": export,
     "lab": lab,
+    "pdf": pdf,
+    "links": links,
     "lock": lock,
     "benchmark": benchmark,
+    "measure": measure,
     "clean": clean_up,
     "environment": environment,
     "browser": lambda: say(browser()),

@@ -1,0 +1,136 @@
+"""What the book says about its own chapters: cards on the front page, and how to run a chapter.
+
+Everything is read from the notebooks and `_toc.yml`, so that no card can disagree with its chapter.
+"""
+
+import html
+import json
+import re
+from pathlib import PurePosixPath
+from urllib.parse import quote
+
+import nbformat
+from docutils import nodes
+from docutils.statemachine import StringList
+from sphinx.util.docutils import SphinxDirective
+
+from tasks import CHAPTERS, ROOT, cache_folder
+
+QUESTION = re.compile(r"```\{admonition\} The question\n:class: question\n(.*?)\n```", re.DOTALL)
+TIME = re.compile(r"^\*\*Time:\*\* about (\d+) minutes to read, (\d+) seconds to run\.$", re.MULTILINE)
+
+
+def chapter_names():
+    """Names of the chapters in the order of the table of contents."""
+    return re.findall(r"file: chapters/(\w+)", (ROOT / "_toc.yml").read_text(encoding="utf-8"))
+
+
+def opening(name):
+    """Title, question, and minutes to read of a chapter, from its first cell."""
+    first = nbformat.read(CHAPTERS / f"{name}.ipynb", 4).cells[0].source
+    title, question = re.search(r"^# (.*)$", first, re.MULTILINE), QUESTION.search(first)
+    time = TIME.search(first)
+    if not (title and question and time):
+        raise ValueError(f"chapter {name}: the first cell lacks its title, its question or its Time line")
+    return title[1], " ".join(question[1].split()), int(time[1])
+
+
+class ChapterCards(SphinxDirective):
+    """``{chapter-cards}``: one card a chapter, with its question and its reading time."""
+
+    def run(self):
+        self.env.note_reread()  # it depends on every notebook
+        lines = [":::::{grid} 1 1 2 2", ":gutter: 3", ""]
+        for number, name in enumerate(chapter_names(), start=1):
+            title, question, minutes = opening(name)
+            lines += [f"::::{{grid-item-card}} {number} · {title}", f":link: /chapters/{name}"]
+            lines += [":link-type: doc", "", question, ""]
+            lines += [":::{card-footer}", f"{minutes} minutes to read", ":::", "::::"]
+        lines.append(":::::")
+        parent = nodes.container()
+        self.state.nested_parse(StringList(lines, self.env.docname), self.content_offset, parent)
+        return parent.children
+
+
+class LiveFigure(SphinxDirective):
+    """``{live-figure} chapter name``: a chapter's live figure, as the chapter's last execution drew it."""
+
+    required_arguments = 2
+    has_content = True
+
+    def run(self):
+        self.env.note_reread()
+        chapter, name = self.arguments
+        drawn = executed_figure(chapter, name)
+        figure = nodes.figure("", nodes.raw("", drawn, format="html"))
+        caption = nodes.container()
+        self.state.nested_parse(self.content, self.content_offset, caption)
+        figure += nodes.caption("", "", *caption.children[0].children)
+        return [figure]
+
+
+def executed_figure(chapter, name):
+    """The HTML of a live figure among the outputs of an executed chapter."""
+    from jupyter_cache import get_cache
+
+    cache = get_cache(str(cache_folder()))
+    record = cache.match_cache_notebook(nbformat.read(CHAPTERS / f"{chapter}.ipynb", 4))
+    for cell in cache.get_cache_bundle(record.pk).nb.cells:
+        for output in cell.get("outputs", []):
+            drawn = output.get("data", {}).get("text/html", "")
+            if "<fading-explorer>" in drawn and f'"name": {json.dumps(name)}' in drawn:
+                return drawn
+    raise ValueError(f"no live figure {name!r} in the executed chapter {chapter}")
+
+
+# ------------------------------------------------------------------------------------- run this chapter
+
+
+def launch_links(name, repository, branch, hub=""):
+    """(label, address) of every service that can open a chapter of a repository; none without a repository.
+
+    >>> launch_links("first_look", "", "main")
+    []
+    """
+    if not repository:
+        return []
+    repository = repository.rstrip("/").removesuffix(".git")
+    owner = "/".join(repository.split("/")[-2:])
+    path = f"chapters/{name}.ipynb"
+    links = []
+    if "//github.com/" in repository:
+        links.append(("Colab", f"https://colab.research.google.com/github/{owner}/blob/{branch}/{path}"))
+        links.append(("Binder", f"https://mybinder.org/v2/gh/{owner}/{branch}?urlpath=lab/tree/{path}"))
+    if hub:
+        folder = PurePosixPath(repository).name
+        query = f"repo={quote(repository, safe='')}&branch={branch}&urlpath=lab/tree/{folder}/{path}"
+        links.append(("JupyterHub", f"{hub.rstrip('/')}/hub/user-redirect/git-pull?{query}"))
+    return links
+
+
+def run_block(name, links, root):
+    """HTML that tells how to run a chapter; ``root`` leads from the page to the book's first folder."""
+    minutes = opening(name)[2]
+    notebook = f'<a href="{root}_sources/chapters/{name}.ipynb" download>download the notebook</a>'
+    parts = [notebook, "<code>make lab</code> opens it in the book’s folder"]
+    parts += [f'<a href="{html.escape(address)}">{label}</a>' for label, address in links]
+    return (
+        '<aside class="run-chapter" aria-label="Run this chapter"><p><strong>Run this chapter</strong> '
+        f"({minutes} minutes to read): {' · '.join(parts)}</p></aside>\n"
+    )
+
+
+def add_run_block(body, pagename, config, root):
+    """The page's body with the block below the opening of a chapter."""
+    if not pagename.startswith("chapters/"):
+        return body
+    name = pagename.partition("/")[2]
+    theme = config.html_theme_options
+    links = launch_links(
+        name,
+        theme.get("repository_url", ""),
+        theme.get("repository_branch", "main"),
+        theme.get("launch_buttons", {}).get("jupyterhub_url", ""),
+    )
+    head, section, rest = body.partition("\n<section id=")
+    return head + "\n" + run_block(name, links, root) + section.lstrip("\n") + rest if section else body

@@ -1,0 +1,74 @@
+"""Weigh the built pages and time them on an emulated mid-range phone; `make measure` hands over the browser.
+
+Largest contentful paint: median of three cold loads (nothing cached) from a local server, in a window of
+390 by 844 pixels at three device pixels each, with the processor slowed down four times.
+"""
+
+import json
+import statistics
+import sys
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+import status
+from tasks import HTML, ROOT, say
+
+RESULTS = ROOT / "tests/benchmarks/pages.json"
+PHONE = {
+    "viewport": {"width": 390, "height": 844},
+    "device_scale_factor": 3,
+    "has_touch": True,
+    "is_mobile": True,
+}
+SLOWER = 4
+PAINT = """() => new Promise((done) => new PerformanceObserver((list) =>
+    done(list.getEntries().at(-1).startTime)).observe({type: 'largest-contentful-paint', buffered: true}))"""
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *arguments):
+        pass
+
+
+def largest_paint(chromium, address):
+    """Milliseconds until the largest element of the first screen is painted."""
+    context = chromium.new_context(**PHONE)
+    tab = context.new_page()
+    context.new_cdp_session(tab).send("Emulation.setCPUThrottlingRate", {"rate": SLOWER})
+    tab.goto(address, wait_until="networkidle")
+    painted = tab.evaluate(PAINT)
+    context.close()
+    return painted
+
+
+def measure(browser):
+    from playwright.sync_api import sync_playwright
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(HTML)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    pages = {}
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox", "--disable-gpu"])
+        for path in sorted([*HTML.glob("chapters/*.html"), *HTML.glob("book/*.html")]):
+            name = path.relative_to(HTML).as_posix()
+            address = f"http://127.0.0.1:{server.server_port}/{name}"
+            painted = statistics.median(largest_paint(chromium, address) for _ in range(3))
+            pages[name] = {"kilobytes": round(path.stat().st_size / 1000), "largest_paint_ms": round(painted)}
+            say(f"{name}: {pages[name]['kilobytes']} kB, largest contentful paint {painted:.0f} ms")
+        version = chromium.version
+        chromium.close()
+    server.shutdown()
+    total = sum(file.stat().st_size for file in HTML.rglob("*") if file.is_file())
+    return {
+        "chromium": version,
+        "cpu_slowdown": SLOWER,
+        "site_megabytes": round(total / 1e6, 1),
+        "pages": pages,
+    }
+
+
+if __name__ == "__main__":
+    RESULTS.write_text(json.dumps(measure(sys.argv[1]), indent=1) + "\n", encoding="utf-8")
+    status.renew()
+    say(f"Stored in {RESULTS.relative_to(ROOT)} and on the status page.")

@@ -1,0 +1,170 @@
+"""What each live figure must say, computed anew from the library for a state of its controls.
+
+Every function takes the values of the controls, by name and as text, and returns pieces of text that the
+figure's alternative text must contain. The page's frames play no part in it.
+"""
+
+from functools import cache
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import brentq
+
+from interestdecay_lib import datasets, decay, evaluation, interest, sequences
+
+
+@cache
+def _days():
+    """CDNOW's purchase days: (user_id, days since 1 January 1997), sorted."""
+    log = datasets.load_cdnow()[["user_id", "timestamp"]].drop_duplicates()
+    return log.assign(day=(log["timestamp"] - pd.Timestamp("1997-01-01")).dt.days)
+
+
+@cache
+def _rate_since_first():
+    log = _days()
+    age = (log["day"] - log.groupby("user_id")["day"].transform("min")).to_numpy()
+    return np.array([np.sum((age > 7 * (k - 1)) & (age <= 7 * k)) for k in range(1, 66)])
+
+
+def curves(curve, half_life, age):
+    half_life, age = float(half_life), int(age)
+    if curve == "BiExponential":  # the library's form has two half-lives, one ten times the other
+        unit = brentq(lambda u: decay.BiExponential(u, 10 * u)(half_life) - 0.5, 1e-3, half_life * 10)
+        weight = decay.BiExponential(unit, 10 * unit)(age)
+    else:
+        weight = decay.CURVES[curve](half_life)(age)
+    rate = _rate_since_first()
+    return [
+        f"keeps {weight:.3f} of its weight",
+        f"week {age} is {rate[age - 1] / rate[0]:.2f} of that in week 1",
+    ]
+
+
+def hazard(world, after, window):
+    if world != "CDNOW":
+        return [world]
+    low, high = {
+        "any purchase": (1, 9999),
+        "the 1st": (1, 1),
+        "the 2nd or 3rd": (2, 3),
+        "the 4th to 6th": (4, 6),
+        "the 7th or later": (7, 9999),
+    }[after]
+    log, window = _days(), int(window)
+    number = log.groupby("user_id").cumcount().to_numpy() + 1
+    gap = (log.groupby("user_id")["day"].shift(-1) - log["day"]).to_numpy()
+    chosen = (number >= low) & (number <= high)
+    gap, seen = gap[chosen], (545 - log["day"].to_numpy())[chosen]
+    done = risk = 0
+    for k in range(1, window + 1):  # the first window; the end of the log is 30 June 1998, day 545
+        open_ = ~(gap <= 7 * (k - 1)) & (seen >= 7 * k)
+        done, risk = done + np.sum(open_ & (gap <= 7 * k)), risk + np.sum(open_)
+    return [f"the hazard is {done / risk:.3f} per week around week {(window + 1) / 2 - 0.5:g} "]
+
+
+def interest_figure(customer, half_life, said):
+    user = int(said.partition("(")[2].partition(")")[0])
+    log = _days()[_days()["user_id"] == user]
+    half = f"{7 * int(half_life)}D"
+    peak = interest.running_decayed_sum(log, half).max()
+    end = interest.decayed_sum(log, pd.Timestamp("1998-07-02"), half)
+    return [
+        f"peaks at {peak:.2f} in",
+        f"ends at {float(np.ravel(end)[0]):.3f} after {len(log)} purchase days",
+    ]
+
+
+def cut(customer, cut_week):
+    user = {
+        "a few, spread out": 4,
+        "regular, then fewer": 8632,
+        "a burst, then silence": 2332,
+        "comes back after a long time": 166,
+    }[customer]
+    days = _days().set_index("user_id").loc[user, "day"].to_numpy()
+    days = days[days < 7 * int(cut_week)]
+    age = (7 * int(cut_week) - days) / 7
+    short, long = (np.sum(0.5 ** (age / half_life)) for half_life in (4, 26))
+    return [
+        f"{len(days)} purchase days known",
+        f"decayed count {short:.2f} with half-life 4 weeks, {long:.2f} with 26 weeks",
+    ]
+
+
+def lstm_step(forget_bias, input_strength, step):
+    bias, strength = float(forget_bias), float(input_strength)
+    sigmoid = lambda z: 1 / (1 + np.exp(-z))  # noqa: E731
+    c = h = 0.0
+    for x in [1.0, 1, 0, 0, 2, 0, 0, 0][: int(step)]:
+        i = o = sigmoid(strength * x)
+        f, g = sigmoid(strength * x + bias), np.tanh(strength * x)
+        c = f * c + i * g
+        h = o * np.tanh(c)
+    return [
+        f"input gate {i:.2f}, forget gate {f:.2f} (half-life {np.log(0.5) / np.log(f):.1f} steps)",
+        f"candidate {g:.2f}, output gate {o:.2f}, cell {c:.2f}, output {h:.2f}",
+    ]
+
+
+@cache
+def _forecast(model):
+    task = sequences.purchase_task(
+        datasets.load_cdnow(), cut="1997-10-01", horizon_weeks=39, half_lives=evaluation.HALF_LIVES
+    )
+    train, _, test = (task.take(rows) for rows in sequences.split_users(len(task), seed=0))
+    models = {"decayed count": evaluation.DecayedCount, "recency only": evaluation.RecencyOnly}
+    return test.bought, models[model]().fit(train).predict(test).p
+
+
+def threshold(model, threshold):
+    if model == "boosting":
+        return [model]
+    bought, p = _forecast(model)
+    asked = p >= float(threshold)
+    hit, false = int(np.sum(asked & (bought == 1))), int(np.sum(asked & (bought == 0)))
+    missed = int(np.sum(~asked & (bought == 1)))
+    profit = (3 * hit - (hit + false)) / len(p) * 1000
+    return [
+        f"{hit:,} buyers found, {false:,} false alarms, {missed:,} missed",
+        f"{profit:.0f} dollars per 1,000",
+    ]
+
+
+@cache
+def _losses(rate):
+    from interestdecay_lib import networks
+
+    task = sequences.purchase_task(datasets.load_cdnow(), half_lives=(4, 8, 12, 16, 26))
+    train, validation, _ = sequences.split_users(len(task))
+    arrays = [networks.purchase_arrays(task, rows) for rows in (train[:2560], validation[:400])]
+    net = networks.purchase_network(39, 3, units=8)
+    return networks.compare_optimizers(net, *arrays, learning_rates=[rate], epochs=1, batch_size=256)
+
+
+def optimisers(optimiser, learning_rate, epochs):
+    if epochs != "1":
+        return [optimiser]
+    losses = (
+        _losses(float(learning_rate)).query("optimizer == @optimiser.lower()").set_index("epoch")["val_loss"]
+    )
+    return [f"{losses.loc[0]:.2f} at the start, {losses.loc[1]:.2f} after 1 epoch"]
+
+
+#: By the figure's name: its oracle, and states to look at.
+FIGURES = {
+    "curves": (
+        curves,
+        [
+            {"half_life": "50", "age": "52"},
+            {"curve": "BiExponential"},
+            {"curve": "Gaussian", "half_life": "4"},
+        ],
+    ),
+    "hazard": (hazard, [{"after": "the 2nd or 3rd"}, {"after": "the 7th or later", "window": "4"}]),
+    "interest": (interest_figure, [{"customer": "most active"}, {"half_life": "52"}]),
+    "cut": (cut, [{"customer": "regular, then fewer"}, {"cut_week": "72"}, {"cut_week": "12"}]),
+    "lstm-step": (lstm_step, [{"forget_bias": "4", "step": "8"}, {"input_strength": "2.0"}]),
+    "threshold": (threshold, [{"threshold": "0.2"}, {"model": "recency only", "threshold": "0.3"}]),
+    "optimisers": (optimisers, [{"epochs": "1"}]),
+}

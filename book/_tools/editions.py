@@ -24,14 +24,14 @@ from pathlib import Path
 import nbformat
 
 from interestdecay_lib import checks
-from tasks import BUILD, CHAPTERS, ROOT, Stop, clean, run, say
+from tasks import BUILD, CHAPTERS, ROOT, Stop, clean, say
 
 MARK = re.compile(
     r"^```\{(exercise-start|exercise-end|solution-start|solution-end)\}[ \t]*(.*)\n((?::.*\n)*)```[ \t]*\n?",
     re.MULTILINE,
 )
 STUB = re.compile(r"^answer = None\b.*$", re.MULTILINE)
-LOGS = {"load_cdnow": "lifetimes", "load_movielens": "recbole"}  # who loads a log, and the package with its file
+LOGS = {"load_cdnow": "lifetimes", "load_movielens": "recbole"}  # loader: the package with its file
 EPOCH = (1980, 1, 1, 0, 0, 0)  # a zip of the same content has the same bytes
 
 
@@ -40,7 +40,7 @@ EPOCH = (1980, 1, 1, 0, 0, 0)  # a zip of the same content has the same bytes
 
 @dataclass
 class Exercise:
-    """One exercise as the chapter prints it; `cell` is the code cell with `answer = None`, if there is one."""
+    """One exercise as the chapter prints it; `cell` is the one with `answer = None`, if there is one."""
 
     label: str
     title: str
@@ -109,6 +109,8 @@ def pieces(notebook):
             raise Stop("use solution-start and solution-end: a {solution} directive is not recognised")
         position = 0
         for mark in MARK.finditer(cell.source):
+            if mark.group(1) == "exercise-end":
+                continue
             before = cell.source[position : mark.start()]
             kind, argument, options = mark.groups()
             position = mark.end() if kind.startswith("solution") else mark.start()
@@ -246,7 +248,7 @@ def sealed(source):
     packed = base64.b85encode(zlib.compress(source.encode("utf-8"), 9)).decode("ascii")
     lines = "\n".join(f'    b"{packed[k : k + 96]}"' for k in range(0, len(packed), 96))
     return (
-        '"""What `check` judges the answers of this chapter by, packed so that nobody reads it by accident."""\n'
+        '"""What `check` judges answers by, packed so that nobody reads it by accident."""\n'
         "import base64\nimport zlib\n\n"
         f"exec(zlib.decompress(base64.b85decode(\n{lines}\n)))\n"
     )
@@ -287,9 +289,10 @@ def answer_key():
     """Markdown: every exercise with its points, answer, tolerance, typical mistakes and marking notes."""
     parts = [
         "(answer-key)=\n# Answer key\n",
-        "Computed when this edition was made. An answer within the tolerance gets full points, one within ten "
-        "times the tolerance half of them (rounded too early). A typical mistake gets none from `check`; give "
-        "part of the points by hand where the way is right and only the unit or the last step is wrong.\n",
+        "Computed when this edition was made. An answer within the tolerance gets full points, one within "
+        "ten times the tolerance half of them (rounded too early). A typical mistake gets none from `check`; "
+        "give part of the points by hand where the way is right and only the unit or the last step is wrong."
+        "\n",
     ]
     for chapter in names():
         notebook = read(chapter)
@@ -342,6 +345,7 @@ def shown(value):
 def executed(notebook):
     """The notebook with the outputs of the last `make book`, whose live figures have all their frames."""
     from jupyter_cache import get_cache
+
     from tasks import cache_folder
 
     cache = get_cache(str(cache_folder()))
@@ -528,7 +532,7 @@ jupyter lab {name}.ipynb            any Jupyter will do
 The book's text and figures are under CC BY 4.0, the code under BSD-3-Clause. The logs keep their own terms.
 """
 
-GET_DATA = '''"""Install the packages that carry the logs (by hash, without what they depend on) and look at each log."""
+GET_DATA = '''"""Install the packages that carry the logs (by hash, nothing else) and look at each log."""
 
 import subprocess
 import sys

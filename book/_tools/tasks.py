@@ -210,6 +210,9 @@ def test(fast=False):
         try:
             book()
             stages.append(("the book", 0, None, minutes(begun)))
+            begun = time.monotonic()
+            student()
+            stages.append(("the student edition", 0, None, minutes(begun)))
             pages = [*pytest, "-n", "2", "-m", "page", "tests"]
             stage("its pages, in a browser", pages, "pages", BROWSER_PATH=browser())
         except Stop as stop:

@@ -204,8 +204,10 @@ class Slider:
         self._labels = {key: (labels or {}).get(key, key.replace("_", " ")) for key in ranges}
 
     def __repr__(self) -> str:
-        ranges = (f"{self._labels[key]} from {low:g} to {high:g}" for key, (low, high, _) in self.ranges.items())
-        return "Slider: " + ", ".join(ranges)
+        parts = [
+            f"{self._labels[key]} from {low:g} to {high:g}" for key, (low, high, _) in self.ranges.items()
+        ]
+        return "Slider: " + ", ".join(parts)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
         still = _picture(self._draw(**self.start), "png")

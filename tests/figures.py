@@ -64,7 +64,7 @@ def hazard(world, after, window):
 
 
 def interest_figure(customer, half_life, said):
-    user = int(said.partition("(")[2].partition(")")[0])
+    user = int(said.split()[1])
     log = _days()[_days()["user_id"] == user]
     half = f"{7 * int(half_life)}D"
     peak = interest.running_decayed_sum(log, half).max()

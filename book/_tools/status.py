@@ -53,8 +53,8 @@ def weighed(pages):
     """Markdown table of the pages' weight and of how fast they show on an emulated phone."""
     lines = [
         f"The whole site has {pages['site_megabytes']:.0f} MB. Largest contentful paint: median of three "
-        f"cold loads from a local server, Chromium {pages['chromium'].split('.')[0]}, 390 × 844 pixels, processor "
-        f"slowed down {pages['cpu_slowdown']} times.",
+        f"cold loads from a local server, Chromium {pages['chromium'].split('.')[0]}, 390 × 844 pixels, "
+        f"processor slowed down {pages['cpu_slowdown']} times.",
         "",
         "| page | weight with its figures (MB) | largest contentful paint (s) |",
         "| --- | ---: | ---: |",

@@ -52,6 +52,7 @@ _FACTORS = {
     float(np.log(10)): "ln 10: natural and base-10 logarithms",
 }
 _TIMES = ("second", "minute", "hour", "day", "week", "month", "year", "step")
+_HUGE = 1_000_000  # entries
 _DURATION = "The answer is a plain number, not a date or duration: divide by the unit asked for."
 _TEXTS = "The answer is made of numbers; yours holds texts."
 #: What an array of another kind is told, by NumPy's letter of its type.
@@ -420,14 +421,16 @@ def _as_numbers(answer: Any, shape: tuple[int, ...]) -> np.ndarray | str:
         return "A set has no order and no repeats: give a list or an array."
     if isinstance(answer, numbers.Complex) and not isinstance(answer, numbers.Real):
         return "The answer is a real number, not a complex one."
+    if isinstance(answer, Sequence) and len(answer) > _HUGE and (len(answer),) != shape:
+        return np.broadcast_to(0.0, (len(answer),))  # its shape is wrong already: no copy of a huge list
     try:
         array = np.asarray(answer)
     except (TypeError, ValueError):
         return f"The answer is a number or an array of numbers, not {_kind(answer)}."
     if array.dtype.kind in _NOT_NUMBERS:
         return _NOT_NUMBERS[array.dtype.kind]
-    if array.size > 1_000_000 and array.shape != shape:
-        return np.broadcast_to(0.0, array.shape)  # its shape is wrong already: no copy of a huge array
+    if array.size > _HUGE and array.shape != shape:
+        return np.broadcast_to(0.0, array.shape)
     try:
         return array.astype(float)
     except (TypeError, ValueError):

@@ -35,7 +35,7 @@ def test_the_chapter_shows_its_quiz(name):
 
 @pytest.mark.parametrize(("name", "question"), ALL, ids=lambda value: str(value)[:12])
 def test_numbers_are_computed(name, question):
-    """A decimal number of a choice is given in the question or computed here, to the digits that are printed."""
+    """A decimal number of a choice is given in the question or computed here, to the printed digits."""
     computed = {number: str(told) for number, told in question.get("computed", {}).items()}
     text = " ".join(choice["text"] + " " + choice["why"] for choice in question["choices"])
     given = re.findall(r"\d+\.\d+", question["question"])

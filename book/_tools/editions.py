@@ -143,7 +143,8 @@ def exercises(notebook):
         if label not in found:
             start = next(m for m in MARK.finditer(cell.source) if m.group(1) == "exercise-start")
             kind = re.search(r":class:\s*(.*)", start.group(3))
-            found[label] = Exercise(label, start.group(2).strip(), kind.group(1).strip() if kind else "")
+            kind = kind.group(1).strip().removeprefix("kind-") if kind else ""
+            found[label] = Exercise(label, start.group(2).strip(), kind)
         exercise = found[label]
         if inside:
             exercise.solution.append(cell)

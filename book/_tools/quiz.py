@@ -26,7 +26,7 @@ from sphinx.util.docutils import SphinxDirective
 from tasks import ROOT
 
 FOLDER = ROOT / "book/quizzes"
-LEAD = "Open a choice to see whether it is right, and why. Answers are counted nowhere and leave this page nowhere."
+LEAD = "Open a choice to see whether it is right, and why. Nothing is counted, and nothing leaves this page."
 
 
 class quiz_choice(nodes.General, nodes.Element):

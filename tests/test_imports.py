@@ -6,8 +6,9 @@ import sys
 
 import pytest
 
-CORE = ["decay", "interest", "events", "datasets", "sequences", "lstm"]
-HEAVY = ["tensorflow", "keras", "matplotlib", "ipywidgets", "anywidget", "sklearn", "lifetimes", "IPython"]
+CORE = ["decay", "interest", "events", "datasets", "sequences", "fitting", "lstm"]
+HEAVY = ["tensorflow", "keras", "matplotlib", "ipywidgets", "anywidget", "sklearn", "lifetimes", "IPython",
+         "tqdm"]
 
 
 def _import(statement):

@@ -62,6 +62,8 @@ class LiveFigure(SphinxDirective):
         self.env.note_reread()
         chapter, name = self.arguments
         drawn = executed_figure(chapter, name)
+        if self.env.app.builder.name == "singlehtml":  # on paper a still
+            drawn = re.search("<img [^>]*>", drawn)[0]
         figure = nodes.figure("", nodes.raw("", drawn, format="html"))
         caption = nodes.container()
         self.state.nested_parse(self.content, self.content_offset, caption)

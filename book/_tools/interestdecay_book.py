@@ -40,6 +40,13 @@ def configure(app, config):
     config.nb_execution_cache_path = str(cache_folder())
 
 
+def one_page(app):
+    """An extension that names "singlehtml" for its own nodes hides every other extension's "html" handlers."""
+    handlers = app.registry.translation_handlers
+    if "singlehtml" in handlers:
+        handlers["singlehtml"] = {**handlers.get("html", {}), **handlers["singlehtml"]}
+
+
 def trim(app, exception):
     """Leave out MathJax's other bundles: the pages load one of them."""
     for bundle in (Path(app.outdir) / "_static/mathjax").glob("*.js"):
@@ -100,6 +107,7 @@ def setup(app):
     app.add_directive("live-figure", front_page.LiveFigure)
     quiz.setup(app)
     app.connect("config-inited", configure)
+    app.connect("builder-inited", one_page)
     app.connect("env-before-read-docs", previews.forget)
     app.connect("html-page-context", page, priority=990)
     app.connect("build-finished", trim)

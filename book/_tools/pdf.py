@@ -17,31 +17,32 @@ FOOTER = (
     '<span class="pageNumber"></span> / <span class="totalPages"></span></div>'
 )
 
-# Worked solutions move behind the last page, in the order of their chapters.
-SOLUTIONS_LAST = """() => {
+# Worked solutions move behind the last page, in the order of their chapters; links stay inside the one page.
+PREPARE = """() => {
+  document.querySelectorAll('a[href*="#"]').forEach((link) => { link.setAttribute('href', link.hash); });
   document.querySelectorAll('details').forEach((fold) => { fold.open = true; });
   document.querySelectorAll('.toggle-hidden').forEach((box) => box.classList.remove('toggle-hidden'));
-  const solutions = [...document.querySelectorAll('.solution.admonition')];
-  if (solutions.length === 0) return 0;
+  document.querySelectorAll('a.headerlink, .toggle-button, button').forEach((node) => node.remove());
+  const chapters = [...document.querySelectorAll('span[id^="document-chapters/"]')];
   const appendix = document.createElement('section');
-  appendix.id = 'solutions';
-  const heading = document.createElement('h1');
-  heading.textContent = 'Solutions';
-  appendix.append(heading);
-  let last = null;
-  solutions.forEach((solution) => {
-    const chapter = [...document.querySelectorAll('h1')].filter(
-      (h1) => h1.compareDocumentPosition(solution) & Node.DOCUMENT_POSITION_FOLLOWING).pop();
-    const name = chapter ? chapter.firstChild.textContent + chapter.childNodes[1]?.textContent : '';
-    if (name && name !== last) {
-      const part = document.createElement('h2');
-      part.textContent = (last = name).replace(/#$/, '');
-      appendix.append(part);
-    }
-    appendix.append(solution);
+  const title = document.createElement('h1');
+  title.textContent = 'Solutions';
+  title.className = 'new-page';
+  appendix.append(title);
+  let count = 0;
+  chapters.forEach((start, k) => {
+    const chapter = start.nextElementSibling;
+    const heading = chapter.querySelector('h1, h2');
+    if (k > 0) heading.classList.add('new-page');
+    const solutions = [...chapter.querySelectorAll('.solution.admonition')];
+    if (solutions.length === 0) return;
+    const part = document.createElement('h2');
+    part.textContent = heading.textContent;
+    appendix.append(part, ...solutions);
+    count += solutions.length;
   });
   document.querySelector('article').append(appendix);
-  return solutions.length;
+  return count;
 }"""
 
 
@@ -61,7 +62,7 @@ def build():
             cwd=ROOT,
         ).returncode
     pages = FOLDER / "_build/singlehtml"
-    if code or not (pages / "index.html").exists():
+    if code or not (pages / "book/index.html").exists():
         raise Stop(f"the book could not be built as one page, or not without warnings; see {log}")
     return pages
 
@@ -79,15 +80,17 @@ def print_pages(pages, browser):
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox", "--disable-gpu"])
         tab = chromium.new_page(color_scheme="light")
-        root = next(p for p in (pages / "book/index.html", pages / "index.html") if p.exists())
-        address = f"http://127.0.0.1:{server.server_port}/{root.relative_to(pages).as_posix()}"
+        # its links to styles and pictures start from the first folder, though it is not written there
+        shutil.copy(pages / "book/index.html", pages / "one.html")
+        address = f"http://127.0.0.1:{server.server_port}/one.html"
         tab.goto(address, wait_until="networkidle", timeout=180_000)
         tab.evaluate("() => window.MathJax?.startup?.promise")
-        moved = tab.evaluate(SOLUTIONS_LAST)
+        moved = tab.evaluate(PREPARE)
         tab.emulate_media(media="print", color_scheme="light")
         tab.pdf(
             path=str(PDF),
             format="A4",
+            scale=0.78,
             margin={"top": "16mm", "bottom": "18mm", "left": "15mm", "right": "15mm"},
             display_header_footer=True,
             header_template="<span></span>",

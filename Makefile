@@ -2,7 +2,7 @@
 PYTHON ?= python3
 TASKS = $(PYTHON) book/_tools/tasks.py
 
-.PHONY: help book test test-fast lab pdf links notebooks benchmark measure lock clean
+.PHONY: help book test test-fast lab pdf links notebooks student instructor export benchmark measure lock clean
 help:        ## list the commands
 	@echo "make book        build the book into _build/html (sets up the environment the first time)"
 	@echo "make test        everything: ruff, library, notebooks (nbval, strict), build, pages in a browser"
@@ -11,10 +11,15 @@ help:        ## list the commands
 	@echo "make pdf         print the whole book into _build/pdf, solutions at its end (needs Chromium)"
 	@echo "make links       follow every link to another host (needs the network)"
 	@echo "make notebooks   execute the changed notebooks from a clean kernel and store them normalised"
+	@echo "make student     the edition without solutions: pages, notebooks, library, in _build/student"
+	@echo "make instructor  the edition with solutions and answer key, in _build/instructor"
+	@echo "make export CHAPTER=decay_formula   one chapter as a zip for a learning platform"
 	@echo "make benchmark   measure the library against other tools, store the ratios"
 	@echo "make measure     weigh the built pages, time them on an emulated phone, store both"
 	@echo "make lock        compile requirements.in into requirements.txt (needs the network)"
 	@echo "make clean       remove everything generated, the environment included"
 	@echo "Another Python:  make book PYTHON=python3.12"
-book test test-fast lab pdf links notebooks benchmark measure lock clean:
+book test test-fast lab pdf links notebooks student instructor benchmark measure lock clean:
 	@$(TASKS) $@
+export:
+	@$(TASKS) export $(CHAPTER)

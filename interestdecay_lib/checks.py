@@ -5,28 +5,35 @@ A chapter's exercises are described in ``interestdecay_lib/exercises/<chapter>.p
     from interestdecay_lib.checks import Exercise, Mistake
 
     EXERCISES = {
-        "decay_formula-1": Exercise(
-            answer=lambda: half_life_from_rate(0.1),       # computed, never typed
-            unit="days",
+        "my_chapter-1": Exercise(
+            answer=lambda radius=2.0: math.pi * radius**2,      # computed, never typed
+            unit="m²",
             rtol=1e-3,
             mistakes=[
-                Mistake(lambda: 1 / 0.1, "That is the time constant: after it 1/e is left, not one half."),
-                Mistake(lambda: 0.1, "That is the rate, in 1/day."),
+                Mistake(lambda radius=2.0: 2 * math.pi * radius, "That is the circumference."),
             ],
+            variants={"radius": (1.0, 2.0, 5.0)},               # for `given`: a value for each student
         ),
     }
 
-``answer`` and every ``Mistake.value`` are functions without arguments, so that a chapter costs nothing until
-one of its exercises is checked. They return a number, an array, a string, a bool, or a dictionary of these.
+``answer`` and every ``Mistake.value`` are functions, so that a chapter costs nothing until one of its
+exercises is checked. They return a number, an array, a string, a bool, or a dictionary of these. The
+arguments of an exercise with variants have defaults: the numbers that the page prints.
+
+What every exercise shares (units, signs, shapes, order) is recognised here; what belongs to one exercise
+(a time constant for a half-life, a leaked future) is written down with it as a `Mistake`.
 """
 
 from __future__ import annotations
 
 import difflib
+import hashlib
 import importlib
+import itertools
 import numbers
 import pkgutil
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,8 +43,26 @@ import numpy as np
 _FACTORS = {
     7.0: "7: days and weeks",
     24.0: "24: hours and days",
+    60.0: "60: minutes and hours, or seconds and minutes",
+    3600.0: "3600: seconds and hours",
+    86400.0: "86400: seconds and days",
+    1000.0: "1000: thousands, or milliseconds and seconds",
     100.0: "100: percent",
     float(np.log(2)): "ln 2: time constant and half-life, or natural and base-2 logarithms",
+    float(np.log(10)): "ln 10: natural and base-10 logarithms",
+}
+_TIMES = ("second", "minute", "hour", "day", "week", "month", "year", "step")
+_HUGE = 1_000_000  # entries
+_DURATION = "The answer is a plain number, not a date or duration: divide by the unit asked for."
+_TEXTS = "The answer is made of numbers; yours holds texts."
+#: What an array of another kind is told, by NumPy's letter of its type.
+_NOT_NUMBERS = {
+    "m": _DURATION,
+    "M": _DURATION,
+    "b": "The answer is made of numbers, not of True and False: count or average them?",
+    "c": "The answer is real; yours holds complex numbers.",
+    "U": _TEXTS,
+    "S": _TEXTS,
 }
 RIGHT, NEARLY, WRONG, MISSING, UNKNOWN = "right", "nearly", "wrong", "missing", "unknown"
 
@@ -46,7 +71,7 @@ RIGHT, NEARLY, WRONG, MISSING, UNKNOWN = "right", "nearly", "wrong", "missing", 
 class Mistake:
     """A typical wrong answer: the value it leads to, and the sentence that explains it."""
 
-    value: Callable[[], Any]
+    value: Callable[..., Any]
     why: str
 
 
@@ -66,14 +91,20 @@ class Exercise:
         Typical wrong answers, recognised with the same tolerance.
     explain
         One sentence printed after a right answer: what it means.
+    variants
+        Values that `given` draws from, by argument of ``answer`` and of every mistake's ``value``.
+    blocks
+        Names of equal blocks along an array's last axis, in order, such as an LSTM's gates.
     """
 
-    answer: Callable[[], Any]
+    answer: Callable[..., Any]
     unit: str = ""
     rtol: float = 1e-3
     atol: float = 0.0
     mistakes: Sequence[Mistake] = field(default=())
     explain: str = ""
+    variants: Mapping[str, Sequence] = field(default_factory=dict)
+    blocks: Sequence[str] = field(default=())
 
 
 @dataclass(frozen=True)
@@ -111,7 +142,7 @@ def exercises(chapter: str) -> dict[str, Exercise]:
     return importlib.import_module(f"interestdecay_lib.exercises.{chapter}").EXERCISES
 
 
-def check(name: str, answer: Any = None) -> Feedback:
+def check(name: str, answer: Any = None, student: str | None = None) -> Feedback:
     """Judge an answer to an exercise and say what is wrong with it.
 
     Never raises on an odd answer and never prints the solution.
@@ -122,6 +153,8 @@ def check(name: str, answer: Any = None) -> Feedback:
         The exercise, as printed on the page: ``"<chapter>-<number>"``.
     answer
         The reader's answer: a number, an array, a string, a bool or a dictionary of these.
+    student
+        For an exercise with variants: whose numbers (see `given`). Without it, the numbers of the page.
 
     Returns
     -------
@@ -135,31 +168,106 @@ def check(name: str, answer: Any = None) -> Feedback:
     >>> check("decay-formula-1", 3)
     … There is no exercise "decay-formula-1". Did you mean "decay_formula-1"?
     """
-    if not isinstance(name, str):
-        return Feedback(UNKNOWN, f"The first argument is the exercise's name as text, not {_kind(name)}.")
-    chapter = name.rpartition("-")[0]
-    exercise = exercises(chapter).get(name) if chapter in chapters() else None
-    if exercise is None:
-        return Feedback(UNKNOWN, _unknown(name))
+    exercise = _find(name)
+    if isinstance(exercise, Feedback):
+        return exercise
+    if student is not None:
+        if not exercise.variants:
+            return Feedback(UNKNOWN, f'"{name}" has the same numbers for everybody: leave student= out.')
+        if not str(student).strip():
+            return Feedback(UNKNOWN, "student= is empty: write your name or number between the quotes.")
+        exercise = _of(exercise, given(name, student))
     if answer is None:
         return Feedback(MISSING, "No answer yet: replace None by your answer and run the cell again.")
     try:
-        return _judge(exercise, answer)
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            right = exercise.answer()
+    except Exception as error:  # not the reader's fault: a log that is not installed, for example
+        return Feedback(
+            UNKNOWN, f"This exercise cannot be judged here, which is not your answer's fault: {error}"
+        )
+    try:
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _judge(exercise, right, answer)
     except Exception as error:  # whatever a reader hands in must not end in a traceback
         return Feedback(WRONG, f"Your answer could not be read ({type(error).__name__}: {error}).")
 
 
+def given(name: str, student: str) -> dict[str, Any]:
+    """The numbers of an exercise for one student: drawn from its variants, always the same for one name.
+
+    Spaces around the name and capitals do not matter. An unknown exercise, or one without variants, is a
+    ``ValueError``.
+
+    >>> given("decay_formula-1", "Ada Lovelace") == given("decay_formula-1", " ada lovelace ")
+    True
+    """
+    exercise = _find(name)
+    if isinstance(exercise, Feedback):
+        raise ValueError(exercise.message)
+    if not exercise.variants:
+        raise ValueError(f'"{name}" has the same numbers for everybody')
+    who = str(student).strip().casefold()
+    drawn = {}
+    for argument, values in exercise.variants.items():
+        digest = hashlib.sha256(f"{name}|{argument}|{who}".encode()).digest()
+        drawn[argument] = values[int.from_bytes(digest[:8], "big") % len(values)]
+    return drawn
+
+
+def variants(exercise: Exercise) -> list[dict[str, Any]]:
+    """Every set of numbers that `given` can draw for an exercise; one empty set if it has no variants."""
+    sets = itertools.product(*exercise.variants.values())
+    return [dict(zip(exercise.variants, values, strict=True)) for values in sets]
+
+
+def points(name: str, answer: Any, out_of: float = 1, student: str | None = None) -> float:
+    """Points for an answer: all if it is right, half of them if it is nearly right, else none.
+
+    >>> points("decay_formula-1", None, out_of=2)
+    0.0
+    """
+    return out_of * {RIGHT: 1.0, NEARLY: 0.5}.get(check(name, answer, student).verdict, 0.0)
+
+
+def _of(exercise: Exercise, numbers_given: Mapping[str, Any]) -> Exercise:
+    """The exercise with these numbers in place of those of the page."""
+    mistakes = [
+        Mistake(lambda value=mistake.value: value(**numbers_given), mistake.why)
+        for mistake in exercise.mistakes
+    ]
+    return Exercise(
+        lambda: exercise.answer(**numbers_given),
+        exercise.unit,
+        exercise.rtol,
+        exercise.atol,
+        mistakes,
+        blocks=exercise.blocks,  # but not its `explain`, which speaks of the page's numbers
+    )
+
+
+def _find(name: Any) -> Exercise | Feedback:
+    if not isinstance(name, str):
+        return Feedback(UNKNOWN, f"The first argument is the exercise's name as text, not {_kind(name)}.")
+    chapter = name.rpartition("-")[0]
+    exercise = exercises(chapter).get(name) if chapter in chapters() else None
+    return Feedback(UNKNOWN, _unknown(name)) if exercise is None else exercise
+
+
 def _unknown(name: str) -> str:
     names = [known for chapter in chapters() for known in exercises(chapter)]
-    close = difflib.get_close_matches(name, names, n=1)
+    close = difflib.get_close_matches(name[:200], names, n=1)
     hint = f'Did you mean "{close[0]}"?' if close else "Names look like decay_formula-1."
-    return f'There is no exercise "{name}". {hint}'
+    return f'There is no exercise "{name[:80]}". {hint}'
 
 
-def _judge(exercise: Exercise, answer: Any) -> Feedback:
-    right = exercise.answer()
+def _judge(exercise: Exercise, right: Any, answer: Any) -> Feedback:
     if isinstance(right, Mapping):
         return _judge_parts(exercise, right, answer)
+    if callable(answer):
+        return Feedback(WRONG, "That is a function, not its result: call it, with brackets.")
     if isinstance(right, str):
         if not isinstance(answer, str):
             return Feedback(WRONG, f"The answer is a text, not {_kind(answer)}.")
@@ -178,11 +286,14 @@ def _judge_parts(exercise: Exercise, right: Mapping, answer: Any) -> Feedback:
         return Feedback(WRONG, f"The answer is a dict with the keys {_keys(right)}, not {_kind(answer)}.")
     if set(answer) != set(right):
         return Feedback(WRONG, f"The keys should be {_keys(right)}; yours are {_keys(answer)}.")
+    missing = [key for key in right if answer[key] is None]
+    if missing:
+        return Feedback(MISSING, f"No answer yet for {', '.join(map(repr, missing))}.")
     recognised = _recognised(exercise, answer)
     worst = Feedback(RIGHT, _praise(exercise))
     for key, value in right.items():
-        part = Exercise(lambda value=value: value, exercise.unit, exercise.rtol, exercise.atol)
-        feedback = _judge(part, answer[key])
+        part = Exercise(lambda: None, exercise.unit, exercise.rtol, exercise.atol)
+        feedback = _judge(part, value, answer[key])
         if feedback.verdict == WRONG:
             return Feedback(WRONG, recognised or f"{key}: {feedback.message}")
         if feedback.verdict == NEARLY:
@@ -191,11 +302,11 @@ def _judge_parts(exercise: Exercise, right: Mapping, answer: Any) -> Feedback:
 
 
 def _judge_numbers(exercise: Exercise, right: np.ndarray, answer: Any) -> Feedback:
-    numbers_given = _as_numbers(answer)
+    numbers_given = _as_numbers(answer, right.shape)
     if isinstance(numbers_given, str):
         return Feedback(WRONG, numbers_given)
     if numbers_given.shape != right.shape:
-        return Feedback(WRONG, _recognised(exercise, answer) or _wrong_shape(right, numbers_given))
+        return Feedback(WRONG, _recognised(exercise, answer) or _wrong_shape(right, numbers_given.shape))
     if np.isnan(numbers_given).any() and not np.isnan(right).any():
         return Feedback(WRONG, "Your answer holds NaN: look for 0/0, the log of 0 or missing data.")
     tolerance = exercise.atol + exercise.rtol * np.abs(right)
@@ -205,7 +316,12 @@ def _judge_numbers(exercise: Exercise, right: np.ndarray, answer: Any) -> Feedba
     message = _recognised(exercise, answer)
     if message:
         return Feedback(WRONG, message)
+    cut_off = np.asarray(answer).dtype.kind in "iu" and np.array_equal(numbers_given, np.trunc(right))
+    if cut_off:
+        return Feedback(WRONG, "Your answer is a whole number (integer type): the fraction was cut off.")
     if np.all(distance <= 10 * tolerance):
+        if np.asarray(answer).dtype == np.float16:
+            return Feedback(NEARLY, "Nearly: float16 keeps three digits; compute in float64.")
         return Feedback(NEARLY, "Nearly: keep more digits on the way and round only at the end.")
     return Feedback(WRONG, _direction(exercise, right, numbers_given))
 
@@ -218,47 +334,104 @@ def _recognised(exercise: Exercise, answer: Any) -> str:
     """The explanation of the typical mistake that the answer equals, or an empty text."""
     for mistake in exercise.mistakes:
         as_right = Exercise(mistake.value, rtol=exercise.rtol, atol=exercise.atol)
-        if _judge(as_right, answer).verdict == RIGHT:
+        if _judge(as_right, mistake.value(), answer).verdict == RIGHT:
             return mistake.why
     return ""
 
 
-def _wrong_shape(right: np.ndarray, given: np.ndarray) -> str:
+def _wrong_shape(right: np.ndarray, shape: tuple[int, ...]) -> str:
     if right.ndim == 0:
-        return f"One number is asked for; yours has the shape {given.shape}."
-    if given.shape == right.shape[::-1]:
-        return f"Transposed? The shape should be {right.shape}; yours is {given.shape}."
-    return f"The shape should be {right.shape}; yours is {given.shape or 'a single number'}."
+        return f"One number is asked for; yours has the shape {shape}."
+    if shape == right.shape[::-1]:
+        return f"Transposed? The shape should be {right.shape}; yours is {shape}."
+    squeezed = tuple(n for n in shape if n != 1)
+    if shape and squeezed == tuple(n for n in right.shape if n != 1):
+        return f"The shape should be {right.shape}; yours is {shape}: an axis of length 1 is the difference."
+    if shape and right.ndim == len(shape) == 1 and shape[0] - right.size in (1, -1):
+        return f"{right.size} numbers are asked for, and yours are {shape[0]}: off by one at an end?"
+    return f"The shape should be {right.shape}; yours is {shape or 'a single number'}."
 
 
 def _direction(exercise: Exercise, right: np.ndarray, given: np.ndarray) -> str:
-    """A hint on sign, size or unit that does not give the answer away."""
+    """A hint on sign, size, unit or order that does not give the answer away."""
     unit = f" (asked for in {exercise.unit})" if exercise.unit else ""
-    if right.ndim == 0 and np.isfinite(given):
-        if right != 0 and np.isclose(given, -right, rtol=exercise.rtol, atol=exercise.atol):
+
+    def close(a: np.ndarray, b: np.ndarray) -> bool:
+        near = np.isclose(a, b, rtol=max(exercise.rtol, 1e-6), atol=exercise.atol)
+        return bool(near.all() and np.isfinite(a).all())
+
+    if np.any(right != 0):
+        if close(given, -right):
             return f"Right size, wrong sign{unit}."
-        ratio = float(given / right) if right != 0 else np.inf
         for factor, what in _FACTORS.items():
-            if any(np.isclose(ratio, f, rtol=max(exercise.rtol, 1e-6)) for f in (factor, 1 / factor)):
+            if close(given, right * factor) or close(given, right / factor):
                 return f"Off by the factor {what}{unit}."
-        return f"Not yet: your number is too {'large' if given > right else 'small'}{unit}."
+    if right.ndim == 0:
+        return _direction_of_one(right, given, unit, exercise.unit, close)
+    order = _order(exercise, right, given, close)
+    if order:
+        return order
     wrong = ~np.isclose(given, right, rtol=exercise.rtol, atol=exercise.atol)
     first = ", ".join(str(int(k)) for k in np.argwhere(wrong)[0]) if wrong.any() else ""
     return f"{int(wrong.sum())} of {right.size} entries differ{unit}; the first at index [{first}]."
 
 
-def _as_numbers(answer: Any) -> np.ndarray | str:
+def _direction_of_one(
+    right: np.ndarray, given: np.ndarray, unit: str, unit_name: str, close: Callable
+) -> str:
+    if right > 0 and unit_name.rstrip("s") in _TIMES and close(given, np.log(2) / right):
+        return f"That is a rate, ln 2 divided by the half-life asked for{unit}."
+    if right > 0 and right != 1:
+        if close(given, 1 / right):
+            return f"Upside down: yours is one over the number asked for{unit}."
+        if close(given, right**2) or close(given, right**0.5):
+            return f"A square or a square root too many or too few{unit}."
+    if 0 < right < 1 and close(given, 1 - right):
+        return f"The complement: yours and the share asked for add up to 1{unit}."
+    return f"Not yet: your number is too {'large' if given > right else 'small'}{unit}."
+
+
+def _order(exercise: Exercise, right: np.ndarray, given: np.ndarray, close: Callable) -> str:
+    """Right numbers in the wrong places: transposed, blocks exchanged, reversed, shifted."""
+    if right.ndim == 2 and right.shape[0] == right.shape[1] and close(given, right.T):
+        return "Transposed: rows and columns are exchanged."
+    if exercise.blocks:
+        blocks = dict(zip(exercise.blocks, np.split(right, len(exercise.blocks), axis=-1), strict=True))
+        for order in itertools.permutations(exercise.blocks):
+            if close(given, np.concatenate([blocks[name] for name in order], axis=-1)):
+                return f"Your blocks stand in the order {', '.join(order)}; asked is {', '.join(blocks)}."
+    if close(given, right[::-1]):
+        return "Right numbers, in reverse order along the first axis."
+    if len(right) > 2 and close(given[1:], right[:-1]):
+        return "Right numbers, one step too late along the first axis."
+    if len(right) > 2 and close(given[:-1], right[1:]):
+        return "Right numbers, one step too early along the first axis."
+    if close(np.sort(given, axis=None), np.sort(right, axis=None)):
+        return "Right numbers, in another order."
+    return ""
+
+
+def _as_numbers(answer: Any, shape: tuple[int, ...]) -> np.ndarray | str:
     """The answer as a float array, or a sentence that says why it cannot be one."""
     if isinstance(answer, str):
         return "The answer is a number, not a text: write it without quotes."
     if isinstance(answer, bool | np.bool_):
         return "The answer is a number, not True or False."
+    if isinstance(answer, Set):
+        return "A set has no order and no repeats: give a list or an array."
     if isinstance(answer, numbers.Complex) and not isinstance(answer, numbers.Real):
         return "The answer is a real number, not a complex one."
+    if isinstance(answer, Sequence) and len(answer) > _HUGE and (len(answer),) != shape:
+        return np.broadcast_to(0.0, (len(answer),))  # its shape is wrong already: no copy of a huge list
     try:
         array = np.asarray(answer)
-        if array.dtype.kind in "mM":
-            return "The answer is a plain number, not a date or duration: divide by the unit asked for."
+    except (TypeError, ValueError):
+        return f"The answer is a number or an array of numbers, not {_kind(answer)}."
+    if array.dtype.kind in _NOT_NUMBERS:
+        return _NOT_NUMBERS[array.dtype.kind]
+    if array.size > _HUGE and array.shape != shape:
+        return np.broadcast_to(0.0, array.shape)
+    try:
         return array.astype(float)
     except (TypeError, ValueError):
         return f"The answer is a number or an array of numbers, not {_kind(answer)}."

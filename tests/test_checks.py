@@ -1,13 +1,16 @@
 """The framework on exercises of its own; test_exercises.py runs those of the book."""
 
+import decimal
+import fractions
 import re
+import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from interestdecay_lib import checks
-from interestdecay_lib.checks import Exercise, Feedback, Mistake, check
+from interestdecay_lib.checks import Exercise, Feedback, Mistake, check, given, points, variants
 
 HALF_LIFE = Exercise(
     answer=lambda: np.log(2) / 0.1,
@@ -25,11 +28,22 @@ CURVE = Exercise(
     answer=lambda: "power law", mistakes=[Mistake(lambda: "exponential", "Its tail is too light.")]
 )
 FACT = Exercise(answer=lambda: True)
+SHARE = Exercise(answer=lambda: 0.3)
+SERIES = Exercise(answer=lambda: np.array([1.5, 2.5, 4.5, 7.5]), unit="days")
+KERNEL = Exercise(answer=lambda: np.arange(1.0, 9).reshape(1, 8), blocks=("i", "f", "g", "o"))
+BROKEN = Exercise(answer=lambda: 1 / 0)
+OWN = Exercise(
+    answer=lambda rate=0.1: np.log(2) / rate,
+    mistakes=[Mistake(lambda rate=0.1: 1 / rate, "That is the time constant.")],
+    explain="Just under seven days.",
+    variants={"rate": (0.1, 0.2, 0.3, 0.4, 0.5)},
+)
 
 
 @pytest.fixture(autouse=True)
 def book(monkeypatch):
-    known = {"x-1": HALF_LIFE, "x-2": GATES, "x-3": PAIR, "x-4": CURVE, "x-5": FACT}
+    known = {"x-1": HALF_LIFE, "x-2": GATES, "x-3": PAIR, "x-4": CURVE, "x-5": FACT, "x-6": SHARE}
+    known |= {"x-7": SERIES, "x-8": KERNEL, "x-9": BROKEN, "x-10": OWN}
     monkeypatch.setattr(checks, "chapters", lambda: ["x"])
     monkeypatch.setattr(checks, "exercises", lambda chapter: known)
 
@@ -57,6 +71,16 @@ def test_nearly_just_outside(factor):
         (6.9315 * 7, "days and weeks"),
         (6.9315 / 24, "hours and days"),
         (693.15, "percent"),
+        (6.9315 * 60, "minutes and hours"),
+        (6.9315 * 3600, "seconds and hours"),
+        (6.9315 * np.log(10), "ln 10"),
+        (0.1, "That is a rate"),
+        (1 / 6.9315, "Upside down"),
+        (6.9315**2, "square"),
+        (6, "the fraction was cut off"),
+        (np.int64(6), "the fraction was cut off"),
+        (decimal.Decimal("8"), "too large"),
+        (fractions.Fraction(8, 1), "too large"),
         (8, "too large"),
         (5, "too small"),
         ([6.9315], r"One number is asked for"),
@@ -71,6 +95,19 @@ def test_nearly_just_outside(factor):
         (pd.DataFrame({"a": [1]}), "One number is asked for"),
         ({"a": 1}, "not a value of type dict"),
         (object(), "type object"),
+        ({6.9, 7.0}, "set has no order"),
+        (lambda: 6.9, "call it"),
+        ((n for n in [1]), "not a value of type generator"),
+        (np.array([6.9 + 1j]), "complex"),
+        (np.array([True]), "True and False"),
+        (["6.9"], "holds texts"),
+        (np.array(["2024-01-01"], dtype="datetime64[D]"), "divide by the unit"),
+        (pd.NA, "NAType"),
+        (pd.Series([pd.Timedelta("7D")]), "divide by the unit"),
+        (np.ma.masked_array([1.0], mask=[True]), "One number is asked for"),
+        (10**400, "could not be read|too large"),
+        ([[1], [2, 3]], "not a value of type list"),
+        (np.broadcast_to(1.0, (10**6, 10**6)), "One number is asked for"),
         (np.zeros((200, 500)), "One number is asked for"),
     ],
 )
@@ -106,7 +143,7 @@ def test_texts_and_truths():
     assert check("x-5", 1).verdict == "wrong"
 
 
-@pytest.mark.parametrize("name", ["x-9", "y-1", "", "x", "x-1 ", 3, None])
+@pytest.mark.parametrize("name", ["x-99", "y-1", "", "x", "x-1 ", 3, None, ["x-1"], "x-1" * 10_000])
 def test_unknown_names(name):
     assert check(name, 1).verdict == "unknown"
 
@@ -130,3 +167,98 @@ def test_what_raises_inside_is_reported_not_raised():
 def test_feedback_is_immutable():
     with pytest.raises(AttributeError):
         Feedback("right", "x").verdict = "wrong"
+
+
+def test_nothing_is_warned_about():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for answer in (np.array([1 + 1j]), float("inf"), 10**400, np.float16(1e4), [np.nan], -1e308):
+            check("x-1", answer)
+
+
+def test_float16_is_named():
+    assert "float16" in check("x-1", np.float16(6.906)).message
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "why"),
+    [
+        ("x-6", 0.7, "complement"),
+        ("x-7", [-1.5, -2.5, -4.5, -7.5], "wrong sign"),
+        ("x-7", np.array([1.5, 2.5, 4.5, 7.5]) * 24, "hours and days"),
+        ("x-7", [7.5, 4.5, 2.5, 1.5], "reverse order"),
+        ("x-7", [0, 1.5, 2.5, 4.5], "one step too late"),
+        ("x-7", [2.5, 4.5, 7.5, 9], "one step too early"),
+        ("x-7", [2.5, 1.5, 7.5, 4.5], "another order"),
+        ("x-7", [1.5, 2.5, 4.5], "off by one at an end"),
+        ("x-7", pd.DataFrame({"a": [1.5, 2.5, 4.5, 7.5]}), "axis of length 1"),
+        ("x-7", [1, 2, 4, 7], "fraction was cut off"),
+        ("x-7", [1.5, 2.5, 4.5, 9], r"1 of 4 entries differ \(asked for in days\); the first at index \[3\]"),
+        ("x-8", [[1, 2, 3, 4, 7, 8, 5, 6]], "stand in the order i, f, o, g; asked is i, f, g, o"),
+        ("x-3", {"rate": 0.1, "half_life": "7"}, "half_life: .*without quotes"),
+    ],
+)
+def test_order_sign_and_unit_of_arrays(name, answer, why):
+    feedback = check(name, answer)
+    assert feedback.verdict == "wrong"
+    assert re.search(why, feedback.message), feedback.message
+
+
+def test_a_square_matrix_may_be_transposed(monkeypatch):
+    known = {"x-1": Exercise(answer=lambda: np.array([[1.0, 2], [3, 4]]))}
+    monkeypatch.setattr(checks, "exercises", lambda chapter: known)
+    assert "rows and columns are exchanged" in check("x-1", [[1, 3], [2, 4]]).message
+
+
+def test_a_part_without_an_answer_is_missing():
+    feedback = check("x-3", {"rate": None, "half_life": 6.931})
+    assert feedback.verdict == "missing" and "'rate'" in feedback.message
+
+
+def test_an_exercise_that_cannot_be_computed_blames_nobody():
+    feedback = check("x-9", 1)
+    assert feedback.verdict == "unknown" and "not your answer's fault" in feedback.message
+
+
+# ------------------------------------------------------------------------------- a number for each student
+
+
+def test_each_student_has_numbers_of_their_own():
+    drawn = [given("x-10", f"student {k}")["rate"] for k in range(200)]
+    assert set(drawn) == set(OWN.variants["rate"])
+    assert max(drawn.count(rate) for rate in set(drawn)) < 70
+    assert given("x-10", "Ada") == given("x-10", " ADA ")
+
+
+def test_the_draw_is_the_same_on_every_machine():
+    """Python's own hash differs from run to run; these were drawn by another run."""
+    assert [given("x-10", name)["rate"] for name in ("ada", "grace", "katherine")] == [0.3, 0.1, 0.4]
+
+
+def test_a_students_answer_is_judged_by_the_students_numbers():
+    for numbers in variants(OWN):
+        rate = numbers["rate"]
+        who = next(f"student {k}" for k in range(200) if given("x-10", f"student {k}") == numbers)
+        assert check("x-10", np.log(2) / rate, student=who).message == "Right."
+        assert check("x-10", 1 / rate, student=who).message == "That is the time constant."
+        assert bool(check("x-10", np.log(2) / rate)) == (rate == 0.1)
+        assert points("x-10", np.log(2) / rate, 3, student=who) == 3
+
+
+def test_without_a_student_the_pages_numbers_hold():
+    assert check("x-10", np.log(2) / 0.1).message == "Right. Just under seven days."
+
+
+def test_a_student_where_there_are_no_variants():
+    assert "same numbers for everybody" in check("x-1", 1, student="ada").message
+    assert "student= is empty" in check("x-10", 1, student=" ").message
+    assert check("x-10", 1, student=17).verdict in ("wrong", "nearly")
+    with pytest.raises(ValueError, match="same numbers for everybody"):
+        given("x-1", "ada")
+    with pytest.raises(ValueError, match='no exercise "x-11"'):
+        given("x-11", "ada")
+
+
+def test_points():
+    right = np.log(2) / 0.1
+    assert [points("x-1", answer, out_of=2) for answer in (right, right * 1.005, 5, None)] == [2, 1, 0, 0]

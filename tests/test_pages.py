@@ -14,6 +14,7 @@ from urllib.parse import unquote, urldefrag, urljoin
 
 import pytest
 
+import quiz
 from chapters import NAMES, ROOT
 from figures import FIGURES
 
@@ -441,3 +442,25 @@ def test_the_picture_for_messengers():
     assert Image.open(HTML / "_static/social.png").size == (1200, 630)
     assert '<meta property="og:title" content="' in _source("book/index")
     assert "og:image" not in _source("book/index"), "an address that is not configured is not invented"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_quick_questions_answer_the_keyboard(tab, name):
+    """From a file, without a script: Enter opens a choice, and what appears is the stored explanation."""
+    tab.goto((HTML / f"chapters/{name}.html").as_uri(), wait_until="load")
+    questions = tab.locator(".quiz > ol > li")
+    stored = quiz.load(name)
+    assert questions.count() == len(stored)
+    for number, question in enumerate(stored):
+        choices = questions.nth(number).locator("details")
+        assert choices.count() == len(question["choices"])
+        for position, choice in enumerate(question["choices"]):
+            box = choices.nth(position)
+            explanation = box.locator(".quiz-why")
+            assert not explanation.is_visible(), "nothing is given away before"
+            box.locator("summary").focus()
+            tab.keyboard.press("Enter")
+            assert explanation.is_visible()
+            right = choice.get("right", False)
+            assert explanation.inner_text().strip().startswith("Right." if right else "No.")
+    assert tab.foreign == []

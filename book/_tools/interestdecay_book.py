@@ -1,7 +1,7 @@
 """The book's Sphinx extension: live figures, alternative texts, and nothing from other hosts.
 
 The front page's cards and the block that tells how to run a chapter come from `front_page.py`, previews of
-terms from `previews.py`, the picture for messengers from `social_card.py`.
+terms from `previews.py`, quick questions from `quiz.py`, the picture for messengers from `social_card.py`.
 """
 
 import importlib.util
@@ -15,6 +15,7 @@ from myst_nb.core.render import NbElementRenderer
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import front_page
 import previews
+import quiz
 import social_card
 from tasks import ROOT, cache_folder
 
@@ -104,6 +105,7 @@ def setup(app):
     NbElementRenderer.render_image = alternative_text(NbElementRenderer.render_image)
     app.add_directive("chapter-cards", front_page.ChapterCards)
     app.add_directive("live-figure", front_page.LiveFigure)
+    quiz.setup(app)
     app.connect("config-inited", configure)
     app.connect("builder-inited", one_page)
     app.connect("env-before-read-docs", previews.forget)

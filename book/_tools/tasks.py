@@ -210,6 +210,9 @@ def test(fast=False):
         try:
             book()
             stages.append(("the book", 0, None, minutes(begun)))
+            begun = time.monotonic()
+            student()
+            stages.append(("the student edition", 0, None, minutes(begun)))
             pages = [*pytest, "-n", "2", "-m", "page", "tests"]
             stage("its pages, in a browser", pages, "pages", BROWSER_PATH=browser())
         except Stop as stop:
@@ -253,6 +256,31 @@ def notebooks(paths):
     environment()
     command = [str(PYTHON), str(ROOT / "book/_tools/notebooks.py"), "store", *paths]
     run(command, "a notebook failed (its message stands above); it was left as it is")
+
+
+def student():
+    """Make the edition without solutions: pages, notebooks, library with sealed exercises."""
+    _edition("student")
+
+
+def instructor():
+    """Make the edition with solutions, answer key and nbgrader's settings."""
+    _edition("instructor")
+
+
+def _edition(name):
+    environment()
+    run([str(PYTHON), str(ROOT / "book/_tools/notebooks.py"), "execute"], "a notebook failed (see above)")
+    run([str(PYTHON), str(ROOT / "book/_tools/editions.py"), name], f"the {name} edition was not made")
+
+
+def export(chapters):
+    """Pack one chapter (or several) as zips for a learning platform."""
+    if not chapters:
+        raise Stop("name a chapter: make export CHAPTER=decay_formula")
+    environment()
+    for chapter in chapters:
+        run([str(PYTHON), str(ROOT / "book/_tools/editions.py"), "export", chapter], "nothing was packed")
 
 
 def pdf():
@@ -380,6 +408,9 @@ COMMANDS = {
     "test": test,
     "test-fast": lambda: test(fast=True),
     "notebooks": notebooks,
+    "student": student,
+    "instructor": instructor,
+    "export": export,
     "lab": lab,
     "pdf": pdf,
     "links": links,
@@ -395,7 +426,7 @@ COMMANDS = {
 def main(arguments=None):
     parser = argparse.ArgumentParser(description="The commands of the book (make help lists them).")
     parser.add_argument("command", choices=COMMANDS)
-    parser.add_argument("paths", nargs="*", help="notebooks (for the command notebooks)")
+    parser.add_argument("paths", nargs="*", help="notebooks (for notebooks) or chapters (for export)")
     given = parser.parse_args(arguments)
     try:
         if not OLDEST <= sys.version_info[:2] <= NEWEST:
@@ -404,7 +435,7 @@ def main(arguments=None):
                 "make {} PYTHON=python3.12".format(*sys.version_info[:2], *OLDEST, *NEWEST, given.command)
             )
         command = COMMANDS[given.command]
-        command(given.paths) if given.command == "notebooks" else command()
+        command(given.paths) if given.command in ("notebooks", "export") else command()
     except Stop as stop:
         sys.exit(f"\nStopped: {stop}")
     except KeyboardInterrupt:

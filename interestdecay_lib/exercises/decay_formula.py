@@ -30,22 +30,32 @@ def _implied_half_life(per_day=True, first_week_from=1):
 
 EXERCISES = {
     "decay_formula-1": Exercise(
-        answer=lambda: 60 * decay.half_life_from_rate(0.1),
+        answer=lambda rate=0.1: 60 * decay.half_life_from_rate(rate),
         unit="minutes",
         mistakes=[
             Mistake(
-                lambda: 60 / 0.1, "That is the time constant 1/rate: after it 1/e is left, not one half."
+                lambda rate=0.1: 60 / rate,
+                "That is the time constant 1/rate: after it 1/e is left, not one half.",
             ),
-            Mistake(lambda: decay.half_life_from_rate(0.1), "That is the half-life in hours."),
+            Mistake(lambda rate=0.1: decay.half_life_from_rate(rate), "That is the half-life in hours."),
             Mistake(
-                lambda: 60 * 0.1, "That is 60 times the rate: the half-life is ln 2 divided by the rate."
+                lambda rate=0.1: 60 * rate,
+                "That is 60 times the rate: the half-life is ln 2 divided by the rate.",
             ),
-            Mistake(lambda: 60 * math.log(2) * 0.1, "Divide ln 2 by the rate, do not multiply."),
-            Mistake(lambda: 0.1, "That is the rate, in 1/hour."),
-            Mistake(lambda: 60 * math.log10(2) / 0.1, "e^(-rate h) = 1/2 needs the natural log, not log10."),
-            Mistake(lambda: 60 * math.log2(2) / 0.1 / math.log(2), "ln 2 goes above the line: ln 2 / rate."),
+            Mistake(
+                lambda rate=0.1: 60 * math.log(2) * rate, "Divide ln 2 by the rate, do not multiply."
+            ),
+            Mistake(lambda rate=0.1: rate, "That is the rate, in 1/hour."),
+            Mistake(
+                lambda rate=0.1: 60 * math.log10(2) / rate,
+                "e^(-rate h) = 1/2 needs the natural log, not log10.",
+            ),
+            Mistake(
+                lambda rate=0.1: 60 / rate / math.log(2), "ln 2 goes above the line: ln 2 / rate."
+            ),
         ],
         explain="A rate of 0.1 per hour halves an event in just under seven hours.",
+        variants={"rate": (0.05, 0.08, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4)},
     ),
     "decay_formula-2": Exercise(
         answer=lambda: decay.Exponential.from_time_constant(28).half_life / 7,

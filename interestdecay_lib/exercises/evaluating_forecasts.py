@@ -12,11 +12,15 @@ def _log_loss(logarithm=np.log, total: bool = False) -> float:
     return float(costs.sum() if total else costs.mean())
 
 
-def _classified() -> dict[str, float]:
+def _classified(false_alarms: int = 10) -> dict[str, float]:
     from interestdecay_lib.evaluation import classification_at
 
-    y, p = np.repeat([1, 0, 1, 0], [30, 10, 20, 140]), np.repeat([0.9, 0.9, 0.1, 0.1], [30, 10, 20, 140])
-    return classification_at(y, p)
+    sizes = [30, false_alarms, 20, 150 - false_alarms]
+    return classification_at(np.repeat([1, 0, 1, 0], sizes), np.repeat([0.9, 0.9, 0.1, 0.1], sizes))
+
+
+def _of_classified(false_alarms: int, *names: str) -> list[float]:
+    return [_classified(false_alarms)[name] for name in names]
 
 
 def _harmonic(a: float, b: float) -> float:
@@ -92,19 +96,23 @@ EXERCISES = {
         explain="More than half of it is the surprise about one buyer who was given 0.1.",
     ),
     "evaluating_forecasts-2": Exercise(
-        answer=lambda: _classified()["f1"],
+        answer=lambda false_alarms=10: _classified(false_alarms)["f1"],
         rtol=2e-3,
         mistakes=[
-            Mistake(lambda: _harmonic(_classified()["accuracy"], _classified()["recall"]),
-                    "That is the harmonic mean of accuracy and recall, the formula one of the articles "
-                    "prints; F1 takes precision and recall."),
-            Mistake(lambda: (_classified()["precision"] + _classified()["recall"]) / 2,
+            Mistake(lambda false_alarms=10: _harmonic(*_of_classified(false_alarms, "accuracy", "recall")),
+                    "That is the harmonic mean of accuracy and recall, the printed formula; F1 takes "
+                    "precision and recall."),
+            Mistake(lambda false_alarms=10: np.mean(_of_classified(false_alarms, "precision", "recall")),
                     "That is the arithmetic mean of precision and recall; F1 is their harmonic mean."),
-            Mistake(lambda: _classified()["precision"], "That is the precision alone."),
-            Mistake(lambda: _classified()["recall"], "That is the recall alone."),
-            Mistake(lambda: _classified()["accuracy"], "That is the accuracy; it counts the true negatives."),
+            Mistake(lambda false_alarms=10: _classified(false_alarms)["precision"],
+                    "That is the precision alone."),
+            Mistake(lambda false_alarms=10: _classified(false_alarms)["recall"],
+                    "That is the recall alone."),
+            Mistake(lambda false_alarms=10: _classified(false_alarms)["accuracy"],
+                    "That is the accuracy; it counts the true negatives."),
         ],
         explain="The 140 customers who were rightly left alone do not enter it.",
+        variants={"false_alarms": (5, 8, 10, 12, 40, 60)},
     ),
     "evaluating_forecasts-3": Exercise(
         answer=lambda: {"mae": float(np.median(_COUNTS)), "rmse": float(_COUNTS.mean())},

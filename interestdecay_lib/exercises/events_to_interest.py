@@ -59,22 +59,24 @@ def _warming(look_ahead: bool = False, merged: bool = True, factor: float = 28 /
 
 EXERCISES = {
     "events_to_interest-1": Exercise(
-        answer=lambda: Exponential(7)(AGES).sum(),
+        answer=lambda half_life=7: Exponential(half_life)(AGES).sum(),
         unit="events",
         mistakes=[
-            Mistake(lambda: np.exp(-AGES / 7).sum(),
-                    "You used 7 days as the time constant: exp(-a/7). With a half-life it is 2^(-a/7)."),
-            Mistake(lambda: Exponential(7)(AGES).mean(),
+            Mistake(lambda half_life=7: np.exp(-AGES / half_life).sum(),
+                    "You took the half-life for the time constant, exp(-a/h). It should be 2^(-a/h)."),
+            Mistake(lambda half_life=7: Exponential(half_life)(AGES).mean(),
                     "That is the mean weight. Interest is the sum: a third event raises it."),
-            Mistake(lambda: Exponential(7)(AGES.min()),
+            Mistake(lambda half_life=7: Exponential(half_life)(AGES.min()),
                     "That is the weight of the newest event alone; the older two still count a little."),
-            Mistake(lambda: Exponential(1)(AGES).sum(),
-                    "Ages in days need a half-life in days: one week is 7 days."),
-            Mistake(lambda: Exponential(7)(AGES.sum()),
+            Mistake(lambda half_life=7: Exponential(half_life / 7)(AGES).sum(),
+                    "Ages in days need a half-life in days, not in weeks."),
+            Mistake(lambda half_life=7: Exponential(half_life)(AGES.sum()),
                     "You added the ages. Add the weights: each event fades on its own."),
-            Mistake(lambda: 3.0, "That is the plain count: without decay every event would still weigh 1."),
+            Mistake(lambda half_life=7: 3.0,
+                    "That is the plain count: without decay every event would still weigh 1."),
         ],
         explain="More than one fresh event; the one from 24 days ago adds less than a tenth of one.",
+        variants={"half_life": (5, 6, 7, 9, 10, 12, 14)},
     ),
     "events_to_interest-2": Exercise(
         answer=lambda: _stored(10),

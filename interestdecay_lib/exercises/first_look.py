@@ -53,7 +53,18 @@ def _hazard(first_week: int, last_week: int, censor: bool = True, risk: str = "o
     return ended / total
 
 
-def _crowd(weeks_passed: int, share=(0.7, 0.3), p=(0.3, 0.02)) -> float:
+def _by_week_over_all(week: int, new_only: bool = False, at_risk_only: bool = False) -> float:
+    """What comes out of the hazard of a week if the formula of exercise 6 is not, or half, repaired."""
+    gap, seen = _silences()
+    ended = gap <= 7 * week
+    still_open = ~(gap <= 7 * (week - 1)) & (seen >= 7 * week)
+    if new_only:
+        ended = ended & ~(gap <= 7 * (week - 1))
+    return ended.sum() / (still_open.sum() if at_risk_only else len(gap))
+
+
+def _crowd(weeks_passed: int, frequent=0.7, p=(0.3, 0.02)) -> float:
+    share = (frequent, 1 - frequent)
     silent = [s * (1 - chance) ** weeks_passed for s, chance in zip(share, p, strict=True)]
     return sum(chance * s for chance, s in zip(p, silent, strict=True)) / sum(silent)
 
@@ -121,21 +132,25 @@ EXERCISES = {
         explain="After half a year of silence, on average fewer than one in a hundred come back per week.",
     ),
     "first_look-4": Exercise(
-        answer=lambda: _crowd(4),
+        answer=lambda frequent=0.7: _crowd(4, frequent),
         unit="1/week",
         mistakes=[
             Mistake(
-                lambda: _crowd(0),
+                lambda frequent=0.7: _crowd(0, frequent),
                 "That is the hazard of week 1, when everybody is still at risk. Weight the "
                 "chances by who is still silent when week 5 begins.",
             ),
-            Mistake(lambda: _crowd(5), "When week 5 begins, four weeks have passed, not five."),
             Mistake(
-                lambda: _crowd(4, share=(0.5, 0.5)),
-                "The two kinds are not equally frequent: use the shares seven and three in ten.",
+                lambda frequent=0.7: _crowd(5, frequent),
+                "When week 5 begins, four weeks have passed, not five.",
+            ),
+            Mistake(
+                lambda frequent=0.7: _crowd(4, 0.5),
+                "The two kinds are not equally frequent: put their shares into both sums.",
             ),
         ],
         explain="Nobody changed; the mixture of those who are left did.",
+        variants={"frequent": (0.6, 0.65, 0.7, 0.75, 0.8, 0.9)},
     ),
     "first_look-5": Exercise(
         answer=lambda: SCALE,
@@ -152,5 +167,31 @@ EXERCISES = {
             Mistake(lambda: 0.361 / SCALE, "That is the hazard at t = 0, per week; a time is asked for."),
         ],
         explain="A half-life of a curve, in a world in which nothing decays.",
+    ),
+    "first_look-6": Exercise(
+        answer=lambda: _hazard(4, 4),
+        unit="1/week",
+        mistakes=[
+            Mistake(
+                lambda: _by_week_over_all(4),
+                "That is the colleague's number: all that ended by week 4, among all that ever began.",
+            ),
+            Mistake(
+                lambda: _by_week_over_all(4, new_only=True),
+                "The numerator is repaired, the denominator is not: only silences still open after week 3, "
+                "and watched to the end of week 4, are at risk.",
+            ),
+            Mistake(
+                lambda: _by_week_over_all(4, at_risk_only=True),
+                "The denominator is repaired, the numerator is not: count those that end in week 4 only.",
+            ),
+            Mistake(
+                lambda: _hazard(4, 4, censor=False),
+                "Silences that the end of the log cuts off are still in your denominator.",
+            ),
+            Mistake(lambda: _hazard(3, 3), "That is week 3: week 4 is the column with the index 3."),
+            Mistake(lambda: _hazard(5, 5), "That is week 5: week 4 is the column with the index 3."),
+        ],
+        explain="A hazard has two parts: who ends the silence in this week, and who still could.",
     ),
 }

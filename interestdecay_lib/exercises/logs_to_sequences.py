@@ -62,6 +62,15 @@ def _late_gain(horizon_weeks: int = 4, days: int = 7) -> float:
     return _auc(task.bought, -late) - _auc(task.bought, -task.features["recency"])
 
 
+def _silent_share(look_ahead: bool = False, through_the_cut: bool = False, days: int = 91) -> float:
+    """Share of the sample's customers without a purchase in the days before the cut."""
+    log = sequences.merge_same_day(_sample())
+    day_after = _CUT + pd.Timedelta(days=1 if through_the_cut else 0)
+    known = log if look_ahead else log[log["timestamp"] < day_after]
+    silence = _CUT - known.groupby("user_id")["timestamp"].max()
+    return float((silence.dt.days > days).mean())
+
+
 EXERCISES = {
     "logs_to_sequences-1": Exercise(
         answer=lambda: len(_sample()) - int(_sizes().sum()),
@@ -135,25 +144,26 @@ EXERCISES = {
         explain="About one purchase in twenty-five weeks: most weeks of most customers are observed zeros.",
     ),
     "logs_to_sequences-4": Exercise(
-        answer=lambda: int(np.maximum(0, _sizes() - 5).sum()),
+        answer=lambda length=5: int(np.maximum(0, _sizes() - length).sum()),
         unit="windows",
         rtol=1e-6,
         mistakes=[
-            Mistake(lambda: int(np.maximum(0, _sizes() - 4).sum()),
+            Mistake(lambda length=5: int(np.maximum(0, _sizes() - length + 1).sum()),
                     "n - length + 1 counts windows without a target. The event after the window must "
-                    "exist: n - 5."),
-            Mistake(lambda: int(_sizes().sum()) - 5,
+                    "exist: n - length."),
+            Mistake(lambda length=5: int(_sizes().sum()) - length,
                     "These windows run across customers: the purchases of one would predict those of the "
                     "next."),
-            Mistake(lambda: int((_sizes() - 5).sum()),
-                    "A customer with fewer than six purchase days gives no window, not a negative number: "
+            Mistake(lambda length=5: int((_sizes() - length).sum()),
+                    "A customer with too few purchase days gives no window, not a negative number: "
                     "max(0, ...)."),
-            Mistake(lambda: int(np.maximum(0, _sample().groupby("user_id").size() - 5).sum()),
+            Mistake(lambda length=5: int(np.maximum(0, _sample().groupby("user_id").size() - length).sum()),
                     "You counted rows; merge the rows of a day first (sample_days)."),
-            Mistake(lambda: int((_sizes() > 5).sum()),
+            Mistake(lambda length=5: int((_sizes() > length).sum()),
                     "That is the number of customers who give at least one window."),
         ],
         explain="Only customers with six or more purchase days take part: a small, busy minority.",
+        variants={"length": (3, 4, 5, 6, 7, 8)},
     ),
     "logs_to_sequences-5": Exercise(
         answer=lambda: len(sequences.rolling_origins("1997-07-02", "1998-07-01", horizon=13, step=4)),
@@ -166,8 +176,7 @@ EXERCISES = {
                     "You forgot the horizon: the last targets would reach past the end of the log."),
             Mistake(lambda: (52 - 13) // 4, "One too few: the first cut, in week 0, counts as well."),
             Mistake(lambda: 52 // 13, "You stepped by the horizon; a new cut is made every 4 weeks and "
-                                      "target periods "
-                                      "may overlap."),
+                                      "target periods may overlap."),
         ],
         explain="Target periods of neighbouring cuts overlap: ten scores, but fewer than ten independent "
                 "ones.",
@@ -185,5 +194,22 @@ EXERCISES = {
                                                "days."),
         ],
         explain="With a short horizon the same delay shows a larger part of the answer.",
+    ),
+    "logs_to_sequences-7": Exercise(
+        answer=_silent_share,
+        rtol=1e-4,
+        mistakes=[
+            Mistake(lambda: _silent_share(look_ahead=True),
+                    "That is the colleague's share: the last purchase is taken from the whole log, so "
+                    "whoever comes back later counts as not silent."),
+            Mistake(lambda: _silent_share(through_the_cut=True),
+                    "You included purchases on 1 October, the first day of the future: use <, not <=."),
+            Mistake(lambda: 1 - _silent_share(), "That is the share of those who are not silent."),
+            Mistake(lambda: 100 * _silent_share(),
+                    "That is in percent; a share between 0 and 1 is asked for."),
+            Mistake(lambda: _silent_share(days=90), "More than 91 days are asked for: > 91, not > 90."),
+            Mistake(lambda: _silent_share(days=13), "91 days are 13 weeks; you took 13 days."),
+        ],
+        explain="Those who come back later were silent on that day, and nobody knew that they would return.",
     ),
 }

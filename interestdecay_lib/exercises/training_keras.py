@@ -106,19 +106,29 @@ EXERCISES = {
         explain="The size of the gradient cancels; after 100 steps a tenth of the first step is left.",
     ),
     "training_keras-4": Exercise(
-        answer=lambda: 3 - 0.1 * 2 * 0.01 * 3,
+        answer=lambda theta=3.0: theta - 0.1 * 2 * 0.01 * theta,
         rtol=1e-6,
         mistakes=[
             Mistake(
-                lambda: 3 - 0.1 * 0.01 * 3,
-                "The derivative of theta^2 is 2 theta: the factor 2 is missing (as in the article 002).",
+                lambda theta=3.0: theta - 0.1 * 0.01 * theta,
+                "That is the printed step: the derivative of theta^2 is 2 theta, so the factor 2 is missing.",
             ),
-            Mistake(lambda: 3 + 0.1 * 2 * 0.01 * 3, "A penalty pulls towards zero: minus the gradient."),
-            Mistake(lambda: 3 - 2 * 0.01 * 3, "That step forgets the learning rate."),
-            Mistake(lambda: 3 - 0.1 * 0.01, "That is the step of an L1 penalty, lambda times |theta|."),
-            Mistake(lambda: 3 - 0.1 * 0.01 * 3**2, "That subtracts the penalty, not its gradient."),
+            Mistake(
+                lambda theta=3.0: theta + 0.1 * 2 * 0.01 * theta,
+                "A penalty pulls towards zero: minus the gradient.",
+            ),
+            Mistake(lambda theta=3.0: theta - 2 * 0.01 * theta, "That step forgets the learning rate."),
+            Mistake(
+                lambda theta=3.0: theta - 0.1 * 0.01,
+                "That is the step of an L1 penalty, lambda times |theta|.",
+            ),
+            Mistake(
+                lambda theta=3.0: theta - 0.1 * 0.01 * theta**2,
+                "That subtracts the penalty, not its gradient.",
+            ),
         ],
         explain="Each step multiplies the weight by 1 - 2 * rate * lambda.",
+        variants={"theta": (1.5, 2.5, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0)},
     ),
     "training_keras-5": Exercise(
         answer=lambda: _early_stopping(_VALIDATION, 3),

@@ -1,0 +1,100 @@
+"""The teaching guide: its computed part is up to date, complete and agrees with the chapters."""
+
+import re
+
+import pytest
+
+import editions
+import tasks
+import teaching
+from chapters import NAMES, markdown, objectives
+from interestdecay_lib import checks
+
+each_chapter = pytest.mark.parametrize("name", NAMES)
+TEXT = teaching.GUIDE.read_text(encoding="utf-8")
+
+
+def test_the_guide_shows_what_is_computed():
+    assert teaching.page(TEXT) == TEXT, "run book/_tools/teaching.py"
+    assert len(teaching.BLOCK.findall(TEXT)) == 3
+
+
+def test_every_chapter_has_a_plan():
+    assert set(teaching.plans()) >= set(NAMES)
+
+
+@each_chapter
+def test_the_matrix_covers_every_objective(name):
+    notebook = editions.read(name)
+    plan = teaching.plans()[name]
+    rows = teaching.coverage(name, plan, notebook, list(editions.exercises(notebook).values()))
+    rows = [row.split(" | ") for row in rows.splitlines()[2:]]
+    assert [row[0].removeprefix("| ").partition(".")[0] for row in rows] == objectives(name)
+    for _, sections, practised, _, tested in rows:
+        assert re.search(r"\(\d+\)", sections) and "★" in practised
+        for test in re.findall(r"`([\w-]+)`", tested):
+            assert test in checks.exercises(name)
+    named = {test for row in rows for test in re.findall(r"`([\w-]+)`", row[4])}
+    assert named == set(checks.exercises(name)), "every exercise that is checked serves an objective"
+
+
+@each_chapter
+def test_minutes_of_the_sections_add_up_to_the_chapter(name):
+    """Sections are read in about the time that the opening states, which also holds exercises and closing."""
+    notebook = editions.read(name)
+    parts = sum(teaching.minutes(words) for words in teaching.sections(notebook).values())
+    assert 0.5 * teaching.measured(notebook)[0] <= parts <= 1.2 * teaching.measured(notebook)[0]
+
+
+@each_chapter
+def test_a_lesson_fits_into_ninety_minutes(name):
+    exercises = list(editions.exercises(editions.read(name)).values())
+    chosen = teaching.in_class(exercises)
+    assert 15 <= sum(map(teaching.exercise_minutes, chosen)) <= teaching.IN_CLASS
+    rows = re.findall(
+        r"\| (\d+) \|$", teaching.lesson(name, teaching.plans()[name]).split("| objective")[0], re.M
+    )
+    assert len(rows) == 6 and 60 <= sum(map(int, rows)) <= 90
+
+
+@each_chapter
+def test_three_misconceptions_at_least(name):
+    assert len(teaching.plans()[name]["cures"]) >= 3
+    assert len({number for _, number in teaching.plans()[name]["cures"]}) >= 3
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda plan: plan["sections"][1].append("No such section"), "sections .*No such section"),
+        (lambda plan: plan["frame"].pop(), "sections"),
+        (lambda plan: plan["sections"].pop(1), "sections"),
+        (lambda plan: plan["sections"].update({9: []}), "objectives"),
+        (lambda plan: plan["cures"].append(["A belief.", 99]), "there is no exercise 99"),
+    ],
+)
+def test_a_plan_that_disagrees_with_its_chapter_is_refused(change, message):
+    plan = teaching.plans()["decay_formula"]
+    change(plan)
+    with pytest.raises(tasks.Stop, match=f"teaching.yml, decay_formula: {message}"):
+        teaching.lesson("decay_formula", plan)
+
+
+def test_twelve_weeks():
+    rows = [row for row in teaching.weeks().splitlines()[2:] if row]
+    assert [int(row.split("|")[1]) for row in rows] == list(range(1, 13))
+    planned = {name for names, _ in teaching.WEEKS for name in names}
+    assert set(NAMES) <= planned
+
+
+def test_two_days_of_at_most_seven_hours():
+    totals = [int(n) for n in re.findall(r"\| all \|.* (\d+) \|", teaching.days())]
+    assert len(totals) == 2 and all(120 <= total <= 420 for total in totals)
+
+
+def test_the_guide_gives_no_solution_away():
+    for name in NAMES:
+        for exercise in editions.exercises(editions.read(name)).values():
+            lines = [line.strip() for line in exercise.solution_code.splitlines() if len(line.strip()) > 20]
+            assert [line for line in lines if line in TEXT] == []
+    assert "solution-start" in markdown(NAMES[0]) and "solution-start" not in TEXT

@@ -143,6 +143,13 @@ def test_response_kernel_has_the_likelihood_of_a_loop(responses):
     assert value == pytest.approx(expected, rel=1e-10)
 
 
+def test_a_click_at_the_same_moment_is_no_history():
+    """Of two impressions at one time neither can answer to the other's click."""
+    data = fitting.response_kernel([1, 1, 1, 2, 2], [0.0, 0.0, 2.0, 2.0, 5.0], [1, 0, 1, 0, 1])
+    assert data.age.tolist() == [2.0]
+    assert data.history.toarray().tolist() == [[0], [0], [1], [0], [0]]
+
+
 def test_binned_likelihoods_are_those_of_scipy():
     rng = np.random.default_rng(3)
     exposure = rng.integers(1, 6, size=(40, 8)).astype(float)

@@ -454,6 +454,17 @@ def test_without_the_first_weeks_the_contest_is_nearly_over(rate):
     assert lead[0] > 20 > lead[1] > 5 > lead[2]
 
 
+def test_without_the_first_weeks_ages_stay_ages():
+    """The power law has no fixed point in time: with ages counted anew it would get another half-life."""
+    truth = decay.PowerLaw(5, 1.3)
+    counts = np.round(1e9 * truth(np.arange(60) + 0.5))[None, :]
+    whole = BinnedCounts(counts, np.full((1, 60), 1e9), "poisson", "weeks", "exact")
+    later = whole.from_bin(5).from_bin(9)
+    assert later.age.tolist() == whole.age[8:].tolist()
+    np.testing.assert_array_equal(later.events, whole.events[:, 8:])
+    assert fit_decay(later, "PowerLaw").half_life == pytest.approx(5, rel=0.02)
+
+
 def test_constant_heterogeneity_cannot_bend_the_rate_since_first(rate):
     """Given each customer's total the weeks are multinomial: its own maximum is the pooled one."""
     Y = rate.events.sum(axis=0)

@@ -143,6 +143,13 @@ def test_response_kernel_has_the_likelihood_of_a_loop(responses):
     assert value == pytest.approx(expected, rel=1e-10)
 
 
+def test_a_click_at_the_same_moment_is_no_history():
+    """Of two impressions at one time neither can answer to the other's click."""
+    data = fitting.response_kernel([1, 1, 1, 2, 2], [0.0, 0.0, 2.0, 2.0, 5.0], [1, 0, 1, 0, 1])
+    assert data.age.tolist() == [2.0]
+    assert data.history.toarray().tolist() == [[0], [0], [1], [0], [0]]
+
+
 def test_binned_likelihoods_are_those_of_scipy():
     rng = np.random.default_rng(3)
     exposure = rng.integers(1, 6, size=(40, 8)).astype(float)
@@ -445,6 +452,17 @@ def test_without_the_first_weeks_the_contest_is_nearly_over(rate):
     lead = [compare_curves(rate.from_bin(k), ["BiExponential"], replicates=0).loc["BiExponential", "gain"]
             for k in (1, 5, 9)]
     assert lead[0] > 20 > lead[1] > 5 > lead[2]
+
+
+def test_without_the_first_weeks_ages_stay_ages():
+    """The power law has no fixed point in time: with ages counted anew it would get another half-life."""
+    truth = decay.PowerLaw(5, 1.3)
+    counts = np.round(1e9 * truth(np.arange(60) + 0.5))[None, :]
+    whole = BinnedCounts(counts, np.full((1, 60), 1e9), "poisson", "weeks", "exact")
+    later = whole.from_bin(5).from_bin(9)
+    assert later.age.tolist() == whole.age[8:].tolist()
+    np.testing.assert_array_equal(later.events, whole.events[:, 8:])
+    assert fit_decay(later, "PowerLaw").half_life == pytest.approx(5, rel=0.02)
 
 
 def test_constant_heterogeneity_cannot_bend_the_rate_since_first(rate):

@@ -643,14 +643,16 @@ class _Optimum:
 
 
 def _maximise(model: _Model, starts: Iterable[np.ndarray], half_life: float | None = None) -> _Optimum:
-    """The best of the searches from ``starts``; ``half_life`` is held fixed if given."""
+    """The best of the searches from the two best ``starts``; ``half_life`` is held fixed if given."""
     bounds = list(model.bounds)
     if half_life is not None:
         bounds[1] = (math.log(half_life),) * 2
     low, high = np.transpose(bounds)
     best, best_value = None, np.inf
-    for start in starts:
-        theta = np.clip(start, low, high)
+    begin = [np.clip(start, low, high) for start in starts]
+    if len(begin) > 2:
+        begin = sorted(begin, key=lambda theta: model.objective(theta)[0])[:2]
+    for theta in begin:
         for _ in range(3):  # a search that stops short of a stationary point is taken up again from there
             found = minimize(model.objective, theta, jac=True, method="L-BFGS-B", bounds=bounds,
                              options={"maxiter": 500, "ftol": 1e-14, "gtol": 1e-7, "maxcor": 20})
@@ -1075,8 +1077,9 @@ def compare_curves(data: Counts, curves: Sequence[type[DecayCurve] | str] | None
     def score(weights: np.ndarray, warm: list | None) -> tuple[np.ndarray, list, np.ndarray]:
         """Held-out log likelihoods summed over both directions, where the searches ended, which converged."""
         totals, ends, good = np.zeros(len(names) + len(extra)), [], np.ones(len(names), dtype=bool)
-        for direction, (train, test) in enumerate((halves, halves[::-1])):
-            fitted_to, held_out = data._sums(weights * train), data._sums(weights * test).likelihood
+        pooled = [data._sums(weights * half) for half in halves]
+        for direction, train in enumerate(halves):
+            fitted_to, held_out = pooled[direction], pooled[1 - direction].likelihood
             ends.append([])
             for j, cls in enumerate(classes):
                 model = _Model(data, cls, with_background, fitted_to)

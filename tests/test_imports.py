@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-CORE = ["decay", "interest", "events", "datasets", "sequences", "fitting", "lstm"]
+CORE = ["decay", "interest", "events", "datasets", "sequences", "fitting", "customer_base", "lstm"]
 HEAVY = ["tensorflow", "keras", "matplotlib", "ipywidgets", "anywidget", "sklearn", "lifetimes", "IPython",
          "tqdm"]
 

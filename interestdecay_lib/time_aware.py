@@ -28,18 +28,25 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from interestdecay_lib.networks import keras
+from interestdecay_lib.sequences import last_events, merge_same_day
 
 __all__ = [
+    "KINDS",
     "AttentionalGRUCell",
     "ContinuousLSTMCell",
     "DecayAttention",
     "DecayGRUCell",
+    "LastStep",
     "StepDecay",
+    "StepPosition",
     "TimeLSTMCell",
     "WithoutTime",
     "at_least_one",
+    "event_arrays",
+    "event_network",
     "half_lives",
 ]
 
@@ -518,8 +525,55 @@ class DecayAttention(_HalfLives, keras.layers.Layer):
 class WithoutTime(keras.layers.Layer):
     """The input without its last channel, the elapsed time: what a plain recurrent layer gets to see.
 
+    Parameters
+    ----------
+    channels : int
+        How many of the last channels to leave out.
+
+    Examples
+    --------
     >>> WithoutTime()(np.ones((2, 5, 3))).shape
     TensorShape([2, 5, 2])
+    """
+
+    def __init__(self, channels: int = 1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.channels = _positive("channels", channels)
+        self.supports_masking = True
+
+    def call(self, inputs: Any) -> Any:
+        return inputs[..., :-self.channels]
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "channels": self.channels}
+
+
+@_registered
+class StepPosition(keras.layers.Layer):
+    """Adds one learned vector to each step: what tells attention where in a sequence a step is.
+
+    >>> StepPosition()(np.ones((2, 5, 3))).shape
+    TensorShape([2, 5, 3])
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def build(self, input_shape: tuple) -> None:
+        self.position = self.add_weight(shape=tuple(input_shape[1:]), name="position", initializer="zeros")
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        return inputs + self.position
+
+
+@_registered
+class LastStep(keras.layers.Layer):
+    """The last step of every sequence, the question: (n, steps, k) to (n, k).
+
+    >>> LastStep()(np.ones((2, 5, 3))).shape
+    TensorShape([2, 3])
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -527,7 +581,10 @@ class WithoutTime(keras.layers.Layer):
         self.supports_masking = True
 
     def call(self, inputs: Any) -> Any:
-        return inputs[..., :-1]
+        return inputs[:, -1]
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+        return None
 
 
 @_registered
@@ -538,3 +595,221 @@ def at_least_one(expected: Any) -> Any:
     0.3935
     """
     return -ops.expm1(-expected)
+
+
+# ------------------------------------------------------------------------------ from a log to a whole network
+
+
+def event_arrays(log: pd.DataFrame, cut: Any, length: int = 10, users: Any = None) -> np.ndarray:
+    """The last purchases of every customer, and one row more that asks: so much time later, what now?
+
+    Parameters
+    ----------
+    log : DataFrame
+        A sorted event log with ``quantity`` and ``value``; several purchases of a day are merged.
+    cut : date
+        The moment of prediction. Nothing at or after it is read.
+    length : int
+        Purchases kept for each customer.
+    users : sequence, optional
+        Customers in the order of the rows, e.g. ``task.users``; by default all who bought before the cut.
+
+    Returns
+    -------
+    ndarray (n, length + 1, 5), float32
+        Padding (all zeros) in front, then the purchases, newest last, then the question. Channels: 1 for a
+        purchase and 0 for the question; log(1 + dollars) / 4 and log(1 + articles) / 4 of the purchase;
+        log(1 + elapsed) / 4; and last the elapsed time itself, in weeks since the customer's purchase before.
+
+    Raises
+    ------
+    ValueError
+        As `sequences.last_events`; also for a customer without a purchase before the cut.
+
+    Examples
+    --------
+    >>> log = pd.DataFrame({"user_id": 1, "quantity": 1, "value": 0.0, "timestamp": pd.to_datetime(
+    ...     ["1997-09-03", "1997-09-24"])})
+    >>> event_arrays(log, "1997-10-01", length=3)[0, :, [0, -1]].tolist()
+    [[0.0, 1.0, 1.0, 0.0], [0.0, 0.0, 3.0, 1.0]]
+    """
+    days = merge_same_day(log)
+    values, mask = last_events(days, length, cut, ("quantity", "value", "gap", "age"), users)
+    if not mask[:, -1].all():
+        raise ValueError(f"{np.count_nonzero(~mask[:, -1]):,} customers have no purchase before {cut}; a "
+                         "question needs something to look back on")
+    x = np.zeros((len(values), length + 1, 5), dtype=np.float32)
+    x[:, :-1, 0] = mask
+    x[:, :-1, 1] = np.log1p(values[..., 1]) / 4
+    x[:, :-1, 2] = np.log1p(values[..., 0]) / 4
+    x[:, :-1, 4] = values[..., 2]
+    x[:, -1, 4] = values[:, -1, 3]                        # age of the newest purchase: the time since it
+    x[..., 3] = np.log1p(x[..., 4]) / 4
+    return x
+
+
+#: What `event_network` can build, and how each treats time.
+KINDS: dict[str, str] = {
+    "lstm_blind": "LSTM over the events, told nothing of time",
+    "rnn": "simple RNN, elapsed time as a feature",
+    "gru": "GRU, elapsed time as a feature",
+    "lstm": "LSTM, elapsed time as a feature",
+    "conv": "causal convolutions, elapsed time as a feature",
+    "transformer": "small causal Transformer, elapsed time as a feature",
+    "decay_gru": "GRU-D: the state fades",
+    "t_lstm": "T-LSTM: the short-term cell fades, learned half-lives",
+    "t_lstm_log": "T-LSTM: the short-term cell fades as 1/ln(e + t)",
+    "ct_lstm": "continuous-time LSTM: the cell fades to a level",
+    "augru": "AUGRU: events weigh by learned attention",
+    "encoder_decoder": "encoder, and a decoder whose output fades",
+    "decay_attention": "attention whose weights fade with age",
+    "softmax_attention": "softmax attention with a time-decay bias",
+}
+
+
+def event_network(kind: str, steps: int, channels: int, units: int = 16, outputs: int | None = None, *,
+                  half_life_range: Sequence[float] = (1.0, 64.0), seed: int = 0,
+                  unroll: bool = False) -> keras.Model:
+    """A small network over events, of any of the `KINDS`, all with the same input and the same heads.
+
+    Parameters
+    ----------
+    kind : str
+        A key of `KINDS`.
+    steps, channels : int
+        Shape of one history, as from `event_arrays`: the last row is the question, the last channel is the
+        elapsed time, the last but one a scaled logarithm of it, rows of zeros are padding.
+    units : int
+        Size of the state.
+    outputs : int, optional
+        None: the two heads ``bought`` and ``purchases`` of `networks.purchase_network`. A number: that many
+        independent probabilities (a sigmoid each), for instance one a genre.
+    half_life_range : (float, float)
+        Where learned half-lives start.
+    seed : int
+        Of the initial weights; nothing else decides them.
+    unroll : bool
+        Write the steps out in the graph instead of looping: slower to compile, faster to run.
+
+    Returns
+    -------
+    keras.Model
+        Not compiled. Train it with `networks.fit_network`.
+
+    Raises
+    ------
+    ValueError
+        An unknown kind, or sizes below 1.
+
+    Examples
+    --------
+    >>> model = event_network("t_lstm", steps=11, channels=5, units=4)
+    >>> sorted(model.output), half_lives(model.get_layer("t_lstm")).round(1).tolist()
+    (['bought', 'purchases'], [1.0, 4.0, 16.0, 64.0])
+    """
+    if kind not in KINDS:
+        raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
+    for name, size in (("steps", steps), ("channels", channels), ("units", units)):
+        _positive(name, size)
+    layers, rnn = keras.layers, keras.layers.RNN
+    events = keras.Input((steps, channels), name="events")
+    masked = layers.Masking(name="padding")(events)
+    timeless = WithoutTime(1, name="features")(masked)      # the logarithm of the elapsed time stays
+    options = {"unroll": unroll, "name": kind}
+    spread = {"half_life_range": half_life_range}
+    if kind == "lstm_blind":
+        h = layers.LSTM(units, **options)(WithoutTime(2, name="no_time")(masked))
+    elif kind in ("rnn", "gru", "lstm"):
+        cell = {"rnn": layers.SimpleRNN, "gru": layers.GRU, "lstm": layers.LSTM}[kind]
+        h = cell(units, **options)(timeless)
+    elif kind in ("decay_gru", "t_lstm", "t_lstm_log", "ct_lstm"):
+        cell = {"decay_gru": lambda: DecayGRUCell(units, **spread),
+                "t_lstm": lambda: TimeLSTMCell(units, **spread),
+                "t_lstm_log": lambda: TimeLSTMCell(units, "log"),
+                "ct_lstm": lambda: ContinuousLSTMCell(units)}[kind]()
+        h = rnn(cell, **options)(masked)
+    elif kind == "augru":
+        attention = layers.Dense(1, activation="sigmoid", name="attention")(timeless)
+        attended = layers.Concatenate(name="attended")([timeless, attention])
+        h = rnn(AttentionalGRUCell(units), **options)(attended)
+    elif kind in ("decay_attention", "softmax_attention"):
+        seen = DecayAttention(max(1, units // 4), heads=4, normalise=kind == "softmax_attention",
+                              name=kind, **spread)(masked)
+        h = layers.Dense(units, activation="relu", name="mixed")(seen)
+    elif kind == "encoder_decoder":
+        code = layers.GRU(units, unroll=unroll, name="encoder")(timeless)
+        plan = layers.GRU(units, return_sequences=True, unroll=unroll, name="decoder")(
+            layers.RepeatVector(_PERIODS, name="code")(code))
+        return _decoded(events, plan, outputs, seed)
+    elif kind == "conv":
+        plain = WithoutTime(1, name="features_of_all_rows")(events)      # padding is a row of zeros here
+        for k in (1, 2):
+            plain = layers.Conv1D(units, 3, padding="causal", activation="relu", name=f"conv_{k}")(plain)
+        h = layers.Concatenate(name="now_and_overall")(
+            [LastStep(name="state")(plain), layers.GlobalAveragePooling1D(name="mean")(plain)])
+    else:
+        h = LastStep(name="state")(_transformer(timeless, units))
+    return _seeded(keras.Model(events, _heads(h, outputs), name=f"event_{kind}"), seed)
+
+
+_PERIODS = 13          # steps into which the decoder divides the time to come
+
+
+def _transformer(x: Any, units: int) -> Any:
+    """Two blocks of causal self-attention with two heads, each with a wide layer behind it."""
+    layers = keras.layers
+    x = layers.Dense(units, name="embed")(x)
+    x = StepPosition(name="position")(x)
+    for k in (1, 2):
+        seen = layers.MultiHeadAttention(2, max(1, units // 2), name=f"attention_{k}")(
+            x, x, use_causal_mask=True)
+        x = layers.LayerNormalization(name=f"norm_{k}a")(layers.Add(name=f"add_{k}a")([x, seen]))
+        wide = layers.Dense(2 * units, activation="relu", name=f"wide_{k}")(x)
+        x = layers.LayerNormalization(name=f"norm_{k}b")(
+            layers.Add(name=f"add_{k}b")([x, layers.Dense(units, name=f"narrow_{k}")(wide)]))
+    return x
+
+
+def _heads(h: Any, outputs: int | None) -> Any:
+    dense = keras.layers.Dense
+    if outputs is not None:
+        return dense(outputs, activation="sigmoid", name="probabilities")(h)
+    return {"bought": dense(1, activation="sigmoid", name="bought")(h),
+            "purchases": dense(1, activation="exponential", name="purchases")(h)}
+
+
+def _decoded(events: Any, plan: Any, outputs: int | None, seed: int) -> keras.Model:
+    """Every period's expected events, faded by its distance and averaged; `at_least_one` for *whether*."""
+    layers = keras.layers
+
+    def total(name: str, size: int) -> Any:
+        rate = layers.Dense(size, activation="exponential", name=f"{name}_rate")(plan)
+        faded = StepDecay(float(_PERIODS), "first", name=f"{name}_decay")(rate)
+        return layers.GlobalAveragePooling1D(name=name)(faded)
+
+    if outputs is not None:
+        answer: Any = layers.Activation(at_least_one, name="probabilities")(total("expected", outputs))
+    else:
+        answer = {"bought": layers.Activation(at_least_one, name="bought")(total("expected", 1)),
+                  "purchases": total("purchases", 1)}
+    return _seeded(keras.Model(events, answer, name="event_encoder_decoder"), seed)
+
+
+def _seeded(model: keras.Model, seed: int) -> keras.Model:
+    """New initial kernels from `seed` alone (Glorot uniform; orthogonal for recurrent ones), in one order."""
+    rng = np.random.default_rng(seed)
+    for weight in model.trainable_weights:
+        name, shape = weight.path.rpartition("/")[2], tuple(weight.shape)
+        if name == "recurrent_kernel":
+            q, r = np.linalg.qr(rng.normal(size=shape[::-1]))
+            weight.assign((q * np.sign(np.diag(r))).T)
+        elif len(shape) >= 2 and name not in ("bias", "position"):
+            receptive = shape[0] if "conv" in weight.path else 1
+            inputs = shape[1] if "conv" in weight.path else shape[0]
+            if "attention_output" in weight.path:                # (heads, size, units): heads are inputs
+                inputs, out = shape[0] * shape[1], shape[2]
+            else:
+                out = int(np.prod(shape)) // (inputs * receptive)
+            limit = math.sqrt(6 / (receptive * (inputs + out)))
+            weight.assign(rng.uniform(-limit, limit, shape))
+    return model

@@ -5,8 +5,8 @@ inputs, same heads as `networks.purchase_network`, same training (`networks.fit_
 every history is the cut itself, an event-less step whose elapsed time is the pause since the last event.
 
 Plain networks are given :math:`\ln(1 + \Delta)` as one feature more. The time-aware ones are not: there the
-elapsed time acts through the decay alone. ``"gru_steps"`` sees no time at all; what it lacks against ``"gru"``
-is what the pauses are worth.
+elapsed time acts through the decay alone. ``"gru_steps"`` sees no time at all; what it lacks against
+``"gru"`` is what the pauses are worth.
 """
 
 from __future__ import annotations

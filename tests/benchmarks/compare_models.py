@@ -1,8 +1,8 @@
 """Train and score every model of the book on the same customers, cuts and metrics.
 
-    python tests/benchmarks/compare_models.py                  train what is missing, write model_comparison.json
-    python tests/benchmarks/compare_models.py --seeds 1        a first round
-    python tests/benchmarks/compare_models.py --report         score what is there, train nothing
+    python tests/benchmarks/compare_models.py              train what is missing, write the table
+    python tests/benchmarks/compare_models.py --seeds 1    a first round
+    python tests/benchmarks/compare_models.py --report     score what is there, train nothing
 
 Every run leaves its forecasts in _build/benchmark; what is there is not trained again, so the command can be
 stopped at any time. Delete that directory after changing a model.
@@ -189,6 +189,8 @@ def run_cdnow_network(kind: str, horizon: int, seed: int) -> dict:
 
 # -- MovieLens -----------------------------------------------------------------------------------------------
 
+GENRE_BASELINES = ("popularity", "user's mean", "decayed genre counts", "several half-lives, logistic",
+                   "gradient boosting on genre counts")
 GENRE_KINDS = ("gru_steps", "gru", "gru_d", "t_lstm_exp", "transformer")
 HISTORY, BLOCK, WINDOW = 5, 30, 50
 SHARES = (0.70, 0.80)                                        # of events before the two dates
@@ -197,7 +199,7 @@ EVENT_HALF_LIVES = (2, 5, 12, 30, 80, np.inf)
 
 @cache
 def movielens() -> dict:
-    """Events, genres, tie batches (events of one user and second) and decayed genre counts before each batch."""
+    """Events, genres, tie batches (one user, one second) and decayed genre counts before each batch."""
     log = load_movielens()
     items = load_movielens_items()
     names = sorted({g for genres in items["genres"] for g in genres} - {"unknown"})
@@ -265,7 +267,8 @@ def run_genre_baseline(name: str) -> dict:
         for g in range(18):
             model = (HistGradientBoostingClassifier(max_iter=60, max_leaf_nodes=8, learning_rate=0.08,
                                                     early_stopping=False, random_state=0)
-                     if boosting else make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=300)))
+                     if boosting
+                     else make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=300)))
             p[:, g] = model.fit(x[train], d["genre"][train, g]).predict_proba(x[test])[:, 1]
     return {"p": p.astype(np.float32), "chosen": chosen, "parameters": parameters,
             "train_seconds": time.perf_counter() - started, "predict_seconds_per_million": None}
@@ -308,13 +311,13 @@ def genre_windows() -> dict:
 
 
 def weighted_bce(y_true, y_pred):
-    """Cross-entropy of the next batch's genres, summed over steps with the number of its films as weight."""
+    """Cross-entropy of the next batch's genres at every step, times the number of its films."""
     from interestdecay_lib.networks import keras
 
     ops = keras.ops
     p = ops.clip(y_pred, 1e-6, 1 - 1e-6)
     bce = -ops.mean(y_true[..., :-1] * ops.log(p) + (1 - y_true[..., :-1]) * ops.log(1 - p), axis=-1)
-    return ops.sum(bce * y_true[..., -1], axis=-1)
+    return bce * y_true[..., -1]
 
 
 def genre_network(kind: str, seed: int, units: int = 32):
@@ -398,15 +401,13 @@ def jobs(seeds: int) -> list[tuple[str, str, int, object]]:
 
     listed = [(f"cdnow_{h}", name, 0, lambda name=name, h=h: run_cdnow_baseline(name, h))
               for h in HORIZONS for name in cdnow_baselines()]
-    listed += [("movielens", name, 0, lambda name=name: run_genre_baseline(name))
-               for name in ("popularity", "user's mean", "decayed genre counts", "several half-lives, logistic",
-                            "gradient boosting on genre counts")]
+    listed += [("movielens", name, 0, lambda name=name: run_genre_baseline(name)) for name in GENRE_BASELINES]
     for seed in range(seeds):
         listed += [(f"cdnow_{h}", KINDS[kind], seed,
                     lambda kind=kind, h=h, seed=seed: run_cdnow_network(kind, h, seed))
                    for kind in KINDS for h in HORIZONS]
-        listed += [("movielens", KINDS[kind], seed, lambda kind=kind, seed=seed: run_genre_network(kind, seed))
-                   for kind in GENRE_KINDS]
+        listed += [("movielens", KINDS[kind], seed,
+                    lambda kind=kind, seed=seed: run_genre_network(kind, seed)) for kind in GENRE_KINDS]
     return listed
 
 
@@ -456,9 +457,9 @@ def _draws(n: int) -> np.ndarray:
 def _cost(runs: list[dict]) -> dict:
     seconds = [run["train_seconds"] for run in runs]
     predict = [run["predict_seconds_per_million"] for run in runs]
+    predict = None if predict[0] is None else round(float(np.median(predict)), 1)
     return {"seeds": len(runs), "parameters": runs[0]["parameters"],
-            "train_seconds": round(float(np.median(seconds)), 3),
-            "predict_seconds_per_million": None if predict[0] is None else round(float(np.median(predict)), 1),
+            "train_seconds": round(float(np.median(seconds)), 3), "predict_seconds_per_million": predict,
             "chosen": [run["chosen"] for run in runs],
             **({"half_lives": [run["half_lives"] for run in runs]} if runs[0].get("half_lives") else {})}
 
@@ -568,7 +569,8 @@ def aggregate() -> list[dict]:
     for d in range(2):                                        # AIC compares orders of one d only
         order = min((o for o in orders if o[1] == d), key=lambda o: fits[o].aic)
         name = "ARMA about a mean" if d == 0 else "ARIMA"
-        found[f"{name}, order {order}"] = (fits[order].forecast(39), {"aic": round(float(fits[order].aic), 1)})
+        note = {"aic": round(float(fits[order].aic), 1)}
+        found[f"{name}, order {order}"] = (fits[order].forecast(39), note)
     return [{"model": name, **note, "mae": round(float(np.abs(forecast - future).mean()), 2),
              "total_over_actual": round(float(forecast.sum() / future.sum()), 3)}
             for name, (forecast, note) in found.items()]
@@ -579,16 +581,16 @@ def report(seeds: int, minutes: float) -> dict:
 
     seconds = sum(run["train_seconds"] for task in ("cdnow_13", "cdnow_39", "movielens")
                   for runs in _stored(task, seeds).values() for run in runs)
+    tested = movielens()["user"][movielens()["part"] == 2]
     return {
         "versions": {"python": platform.python_version(), **{name: installed(name) for name in PACKAGES}},
         "protocol": {"cut": CUT, "training_cut": {str(h): cut for h, cut in HORIZONS.items()},
                      "split": "sequences.split_users(23570)", "test_customers": len(cdnow(13)["test"]),
                      "events": EVENTS, "units": UNITS, "training": TRAINING, "replicates": REPLICATES,
                      "reference": REFERENCE, "threads": 1,
-                     "movielens_test_targets": int((movielens()["part"] == 2).sum()),
-                     "movielens_test_users": len(np.unique(movielens()["user"][movielens()["part"] == 2]))},
-        "note": "value: mean over seeds [estimate, low, high], 95 % bootstrap over customers (users) with the "
-                "models as trained; seed_sd: standard deviation between seeds; minus_reference: paired "
+                     "movielens_test_targets": len(tested), "movielens_test_users": len(np.unique(tested))},
+        "note": "value: mean over seeds [estimate, low, high], 95 % bootstrap over customers (users) with "
+                "the models as trained; seed_sd: standard deviation between seeds; minus_reference: paired "
                 "difference to the decayed count. Seconds were taken on a busy machine.",
         "minutes_of_training": round(seconds / 60, 1), "minutes_of_last_call": round(minutes, 1),
         **{f"cdnow_{h}": score_cdnow(h, seeds) for h in HORIZONS},

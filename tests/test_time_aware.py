@@ -392,11 +392,11 @@ def models():
     masked = keras.layers.Masking()(x)
     cells = [RNN(make())(masked) for make, _ in CELLS.values()]
     attention = [time_aware.DecayAttention(2, 2, normalise=n)(masked) for n in (False, True)]
-    steps = time_aware.StepDecay(3.0, "first")(time_aware.WithoutTime()(masked))
+    steps = time_aware.StepDecay(3.0, "first")(masked)
     decoded = keras.layers.GRU(3)(steps)
     joined = keras.layers.Concatenate()([*cells, *attention, decoded])
     y = keras.layers.Dense(1, activation="softplus")(joined)
-    return keras.Model(x, keras.layers.Activation(time_aware.at_least_one)(y))
+    return keras.Model(x, y)
 
 
 def padded(n=5):
@@ -420,7 +420,7 @@ def test_configs_come_back():
                   time_aware.TimeLSTMCell(3, "log", (2, 8), seed=4),
                   time_aware.ContinuousLSTMCell(3, seed=4), time_aware.AttentionalGRUCell(3, seed=4),
                   time_aware.StepDecay(3.0, "first"),
-                  time_aware.DecayAttention(3, 2, (2, 8), True, seed=4), time_aware.WithoutTime()):
+                  time_aware.DecayAttention(3, 2, (2, 8), True, seed=4)):
         config = layer.get_config()
         assert type(layer).from_config(config).get_config() == config
 

@@ -56,7 +56,7 @@ HORIZONS = {13: "1997-07-02", 39: CUT}                  # horizon in weeks: cut 
 SEVERAL = (1, 2, 4, 8, 16, 32, 64)
 RFM = ("recency", "frequency", "monetary", "tenure")
 TRAINING = {"epochs": 12, "patience": 3, "batch_size": 512, "learning_rate": 0.005}
-EVENTS, UNITS, SEEDS, REPLICATES = 10, 16, 3, 200
+EVENTS, UNITS, SEEDS, REPLICATES = 10, 16, 2, 200
 REFERENCE = "decayed count"
 
 
@@ -368,8 +368,8 @@ def run_genre_network(kind: str, seed: int) -> dict:
         rows = w["y"][k][..., -1].any(1)
         return {name: a[rows] for name, a in w["x"].items()}, w["y"][k][rows]
 
-    history = fit_network(model, pair(0), pair(1), seed=seed, epochs=12, patience=2, batch_size=64,
-                          learning_rate=0.004, loss=weighted_bce)
+    history = fit_network(model, pair(0), pair(1), seed=seed, epochs=8, patience=2, batch_size=128,
+                          learning_rate=0.006, loss=weighted_bce)
     rows = np.flatnonzero(w["y"][2][..., -1].any(1))
     started = time.perf_counter()
     answer = model.predict({name: a[rows] for name, a in w["x"].items()}, batch_size=512, verbose=0)
@@ -396,18 +396,17 @@ def run_genre_network(kind: str, seed: int) -> dict:
 
 
 def jobs(seeds: int) -> list[tuple[str, str, int, object]]:
-    """(task, model, seed, call): the baselines, then one round of all networks a seed."""
+    """(task, model, seed, call): the baselines, then a round of all networks for every seed."""
     from interestdecay_lib.event_networks import KINDS
 
     listed = [(f"cdnow_{h}", name, 0, lambda name=name, h=h: run_cdnow_baseline(name, h))
               for h in HORIZONS for name in cdnow_baselines()]
     listed += [("movielens", name, 0, lambda name=name: run_genre_baseline(name)) for name in GENRE_BASELINES]
-    for seed in range(seeds):
-        listed += [(f"cdnow_{h}", KINDS[kind], seed,
-                    lambda kind=kind, h=h, seed=seed: run_cdnow_network(kind, h, seed))
-                   for kind in KINDS for h in HORIZONS]
-        listed += [("movielens", KINDS[kind], seed,
-                    lambda kind=kind, seed=seed: run_genre_network(kind, seed)) for kind in GENRE_KINDS]
+    listed += [(f"cdnow_{h}", KINDS[kind], seed,
+                lambda kind=kind, h=h, seed=seed: run_cdnow_network(kind, h, seed))
+               for seed in range(seeds) for kind in KINDS for h in HORIZONS]
+    listed += [("movielens", KINDS[kind], seed, lambda kind=kind, seed=seed: run_genre_network(kind, seed))
+               for seed in range(seeds) for kind in GENRE_KINDS]
     return listed
 
 

@@ -55,7 +55,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", default="1e5,1e6,1e7", help="events of the decayed sums")
     parser.add_argument("--windows", default="1e4,2e4,1e6", help="events of the windows")
-    parser.add_argument("--only", default="interest,windows,lstm")
+    parser.add_argument("--only", default="interest,windows,lstm,layers")
     parser.add_argument("--repeats", type=int, default=5, help="calls of which the median is taken")
     parser.add_argument("--output", type=Path, default=HERE / "results.json")
     options = parser.parse_args()
@@ -81,6 +81,9 @@ def main() -> None:
     if "lstm" in only:
         import bench_lstm
         report["lstm"] = bench_lstm.run(time_it)
+    if "layers" in only:
+        import bench_layers
+        report["layers"] = bench_layers.run(time_it)
     report["minutes"] = round((time.monotonic() - started) / 60, 1)
     options.output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     print(summary(report))
@@ -96,6 +99,11 @@ def summary(report: dict) -> str:
             size = f"{row['events']:,} events" if "events" in row else f"batch {row['batch']}"
             rows.append(f"{task:12} {size:>18} {row['method']:34} {row['ms']:10.2f} ms "
                         f"{row['ratio_to_book']:9.2f}")
+    for row in report.get("layers", []):
+        rows.append(f"{'layers':12} {row['method']:42} {row['ms']:8.2f} ms "
+                    f"{row['ratio_to_lstm']:5.2f} x LSTM; "
+                    f"training {row['train_ratio_to_rnn_lstm_cell']:5.2f} x RNN(LSTMCell); "
+                    f"eager {row['eager_ratio_to_lstm']:5.2f} x LSTM")
     for row in report.get("interest", {}).get("beyond_range", []):
         left = row.get("refuses") or f"{row['share_wrong']:.2%} wrong, error {row['max_relative_error']:.0e}"
         rows.append(f"{'beyond range':12} {row['events']:>11,} events {row['method']:34} {left}")

@@ -8,9 +8,9 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import brentq
+from scipy.optimize import brentq, minimize
 
-from interestdecay_lib import datasets, decay, evaluation, interest, sequences
+from interestdecay_lib import customer_base, datasets, decay, evaluation, interest, sequences
 
 
 @cache
@@ -151,6 +151,82 @@ def optimisers(optimiser, learning_rate, epochs):
     return [f"{losses.loc[0]:.2f} at the start, {losses.loc[1]:.2f} after 1 epoch"]
 
 
+@cache
+def _by_week(clock):
+    """Purchases and customers (or open spells) in each week of a clock."""
+    log = _days()
+    if clock == "since the first purchase":
+        return _rate_since_first(), np.full(65, log["user_id"].nunique())
+    gap = (log.groupby("user_id")["day"].shift(-1) - log["day"]).to_numpy()
+    seen = 545 - log["day"].to_numpy()
+    open_ = np.array([~(gap <= 7 * (k - 1)) & (seen >= 7 * k) for k in range(1, 61)])
+    return (open_ & (np.ceil(gap / 7) == np.arange(1, 61)[:, None])).sum(axis=1), open_.sum(axis=1)
+
+
+@cache
+def _likeliest(clock, curve, half_life):
+    """Log likelihood, half-life and weekly rates of the best curve (of that half-life, if one is given)."""
+    (Y, E), age = _by_week(clock), np.arange(len(_by_week(clock)[0])) + 0.5
+
+    def rates(x):
+        h = np.exp(x[0]) if half_life is None else half_life
+        w = decay.Exponential(h) if curve == "Exponential" else decay.PowerLaw(h, float(np.exp(x[1])))
+        return np.exp(x[2]) * w(age)
+
+    def minus_log_likelihood(x):
+        f = rates(x)
+        if clock == "since the first purchase":
+            return E @ f - Y @ np.log(f)
+        return (E - Y) @ f - Y @ np.log(-np.expm1(-f))
+
+    x = np.array([2.0, 0.0, -3.0])
+    for _ in range(4):  # Nelder-Mead restarted: no gradient, nothing shared with the library's search
+        options = {"xatol": 1e-9, "fatol": 1e-9, "maxiter": 5000, "maxfev": 5000}
+        x = minimize(minus_log_likelihood, x, method="Nelder-Mead", options=options).x
+    return -minus_log_likelihood(x), float(np.exp(x[0])), rates(x)
+
+
+def likelihood(clock, curve, half_life):
+    best, at, _ = _likeliest(clock, curve, None)
+    here, _, f = _likeliest(clock, curve, float(half_life))
+    (Y, E), customers = _by_week(clock), _days()["user_id"].nunique()
+    raw = Y / E if clock == "since the first purchase" else -np.log1p(-Y / E)
+    return [
+        f"log likelihood {1000 * (best - here) / customers:.1f} per 1,000 customers below the best",
+        f"which lies at {at:.1f} weeks",
+        f"{f[0]:.4f} in week 1 and {f[51]:.4f} in week 52, the data {raw[0]:.4f} and {raw[51]:.4f}",
+    ]
+
+
+@cache
+def _customer_base(kind):
+    table = sequences.calibration_holdout(datasets.load_cdnow(), "1998-01-01")
+    return getattr(customer_base, kind).fit(table["frequency"], table["recency"], table["T"])
+
+
+def alive(model, frequency, silent):
+    """A customer of 52 weeks, whose next 26 weeks are forecast from the year 1997."""
+    fitted = _customer_base(model.replace("/", ""))
+    x, quiet = int(frequency), float(silent)
+    said = fitted.probability_alive(x, 52 - quiet, 52)
+    back = fitted.probability_return(26, x, 52 - quiet, 52)
+    expected = fitted.expected_purchases(26, x, 52 - quiet, 52)
+    return [
+        f"{x} repeat purchases, last one {silent} weeks ago: P(alive) {said:.2f}",
+        f"P(return in 26 weeks) {back:.2f}, {expected:.2f} purchases expected",
+    ]
+
+
+def pause(half_life, short_term, pause):
+    fade, short = 0.5 ** (float(pause) / float(half_life)), float(short_term) / 100
+    fixed = 1 / np.log(np.e + float(pause))
+    return [
+        f"GRU-D {fade:.2f}",
+        f"T-LSTM, learned {1 - short * (1 - fade):.2f}",
+        f"T-LSTM, 1/ln(e + weeks) {1 - short * (1 - fixed):.2f}",
+    ]
+
+
 #: By the figure's name: its oracle, and states to look at.
 FIGURES = {
     "curves": (
@@ -167,4 +243,20 @@ FIGURES = {
     "lstm-step": (lstm_step, [{"forget_bias": "4", "step": "8"}, {"input_strength": "2.0"}]),
     "threshold": (threshold, [{"threshold": "0.2"}, {"model": "recency only", "threshold": "0.3"}]),
     "optimisers": (optimisers, [{"epochs": "1"}]),
+    "likelihood": (
+        likelihood,
+        [
+            {"half_life": "50"},
+            {"clock": "since the last purchase", "half_life": "10"},
+            {"clock": "since the last purchase", "curve": "PowerLaw", "half_life": "3"},
+        ],
+    ),
+    "alive": (
+        alive,
+        [{"model": "BG/NBD", "frequency": "1", "silent": "26"}, {"frequency": "20", "silent": "6"}],
+    ),
+    "pause": (
+        pause,
+        [{"half_life": "2", "pause": "39"}, {"short_term": "100", "pause": "4"}],
+    ),
 }

@@ -327,7 +327,8 @@ def lock():
 def benchmark():
     """Measure the library against other tools and store the ratios (about five minutes)."""
     environment()
-    run([str(PYTHON), str(ROOT / "tests/benchmarks/run.py")], "the benchmark failed")
+    command = [str(PYTHON), str(ROOT / "tests/benchmarks/run.py")]
+    run(command, "the benchmark failed", OPENBLAS_NUM_THREADS=str(os.cpu_count()))
     run([str(PYTHON), str(ROOT / "book/_tools/status.py")], "the status page could not be written")
     say("Stored. Now `make notebooks` renews the chapter that prints the ratios.")
 
@@ -367,12 +368,14 @@ def clean(**variables):
         "IPYTHONDIR": str(BUILD / "ipython"),
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        # two processes share the cores; two threads more for each small matrix product only wait for each other
+        "OPENBLAS_NUM_THREADS": "1",
     }
     return {**kept, **own, **variables}
 
 
-def run(command, failure):
-    if subprocess.run(command, cwd=ROOT, env=clean()).returncode:
+def run(command, failure, **variables):
+    if subprocess.run(command, cwd=ROOT, env=clean(**variables)).returncode:
         raise Stop(failure)
 
 

@@ -14,10 +14,6 @@ def _kept(pause: float, half_life: float) -> float:
     return float(Exponential(half_life)(pause))
 
 
-def _gru_d(weight: float = 0.05, bias: float = 0.1, pause: float = 12.0) -> float:
-    return float(np.exp(-max(0.0, weight * pause + bias)))
-
-
 @cache
 def _settles(half_life: float = 4.0, pause: float = 8.0) -> float:
     level, c = 0.3, 1.1
@@ -65,15 +61,20 @@ EXERCISES = {
         explain="The cell never sees twelve steps: one step of twelve weeks is enough.",
     ),
     "time_aware_networks-2": Exercise(
-        answer=_gru_d,
+        answer=lambda: float(np.geomspace(1, 16, 5)[2]),
+        unit="weeks",
         rtol=5e-3,
         mistakes=[
-            Mistake(lambda: _gru_d(bias=0.0), "You left out the bias, which acts even without any pause."),
-            Mistake(lambda: float(2 ** -(0.05 * 12 + 0.1)), "This formula has base e, not 2."),
-            Mistake(lambda: float(np.exp(0.05 * 12 + 0.1)), "The sign: what is kept is below 1."),
-            Mistake(lambda: float(1 / np.log(np.e + 12)), "That is the fixed decay of T-LSTM."),
+            Mistake(lambda: float(np.linspace(1, 16, 5)[2]),
+                    "That is the middle of an axis of weeks; the half-lives are spread on a log axis."),
+            Mistake(lambda: float(np.log(2) / np.geomspace(1, 16, 5)[2]),
+                    "That is the rate, per week; the half-life is asked for."),
+            Mistake(lambda: float(np.geomspace(1, 16, 5)[2] / np.log(2)),
+                    "That is the time constant, after which 1/e is left."),
+            Mistake(lambda: 2.0 ** (-1 / float(np.geomspace(1, 16, 5)[2])),
+                    "That is what the unit keeps over one week; its half-life is asked for."),
         ],
-        explain="Of that, a factor of exp(-0.1) is lost without any time having passed: the bias again.",
+        explain="Each unit remembers twice as long as the one before it.",
     ),
     "time_aware_networks-3": Exercise(
         answer=_settles,
@@ -126,5 +127,13 @@ EXERCISES = {
             Mistake(lambda: 0.8 ** np.arange(1.0, 5), "Reversed, and no step keeps its whole weight."),
         ],
         explain="The newest step keeps its whole weight.",
+    ),
+    "time_aware_networks-7": Exercise(
+        answer=lambda: "b",
+        mistakes=[
+            Mistake(lambda: "a", "The regression, trained in no time, beats the decayed count as well."),
+            Mistake(lambda: "c", "Overlapping intervals do not show that two paired models are equal."),
+        ],
+        explain="Compare the two models you would choose between, on the same customers.",
     ),
 }

@@ -368,7 +368,7 @@ def clean(**variables):
         "IPYTHONDIR": str(BUILD / "ipython"),
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-        # two processes share the cores; two threads more for each small matrix product only wait for each other
+        # two processes share the cores; more threads for each small matrix product only wait for each other
         "OPENBLAS_NUM_THREADS": "1",
     }
     return {**kept, **own, **variables}

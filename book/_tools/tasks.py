@@ -45,7 +45,8 @@ def digest(paths, salt=""):
 def code_fingerprint():
     """Changes with what every executed notebook depends on: library, lock, Python, the stored ratios."""
     version = "{}.{}".format(*sys.version_info[:2])
-    names = ["interestdecay_lib", "requirements.txt", "tests/benchmarks/results.json"]
+    stored = [f"tests/benchmarks/{name}.json" for name in ("results", "layers", "model_comparison")]
+    names = ["interestdecay_lib", "requirements.txt", *stored]
     return digest([ROOT / name for name in names if (ROOT / name).exists()], salt=version)[:16]
 
 

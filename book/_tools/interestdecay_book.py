@@ -103,6 +103,7 @@ def setup(app):
         raise SystemExit("the library is not installed: run `make book`, which installs it")
     os.environ["INTERESTDECAY_FIGURES"] = "page"  # kernels started by the build draw every frame
     NbElementRenderer.render_image = alternative_text(NbElementRenderer.render_image)
+    app.add_js_file("previews.js", loading_method="defer")
     app.add_directive("chapter-cards", front_page.ChapterCards)
     app.add_directive("live-figure", front_page.LiveFigure)
     quiz.setup(app)

@@ -68,7 +68,7 @@ def interest_figure(customer, half_life, said):
     log = _days()[_days()["user_id"] == user]
     half = f"{7 * int(half_life)}D"
     peak = interest.running_decayed_sum(log, half).max()
-    end = interest.decayed_sum(log, pd.Timestamp("1998-07-02"), half)
+    end = interest.decayed_sum(log, pd.Timestamp("1998-07-01"), half)  # 78 weeks, 546 days, after the first
     return [
         f"peaks at {peak:.2f} in",
         f"ends at {float(np.ravel(end)[0]):.3f} after {len(log)} purchase days",

@@ -109,6 +109,7 @@ def test_a_page_asks_nobody_and_throws_nothing(tab, address, page):
     tab.wait_for_selector("#search-results li a")
     assert tab.foreign == []
     assert tab.errors == []
+    assert "thebe-config" not in _source(page) and "kernelName" not in _source(page), "a dead script"
 
 
 @each_page

@@ -21,6 +21,10 @@ from tasks import ROOT, cache_folder
 
 LIBRARY = ROOT / "interestdecay_lib"
 EXPLORER = "<fading-explorer>"
+THEBE = re.compile(
+    r"""\s*<script(?: type="text/x-thebe-config">.*?|>kernelName = '\w+')</script>""",
+    re.DOTALL,
+)
 
 
 def mathjax_folder():
@@ -83,6 +87,7 @@ def page(app, pagename, templatename, context, doctree):
         style = (LIBRARY / "explorer.css").read_text(encoding="utf-8")
         context["metatags"] = context.get("metatags", "") + f"\n<style>{style}</style>"
     # Thebe is not used; its start-up script is added twice and throws on every page.
+    context["body"] = THEBE.sub("", context["body"])
     context["script_files"] = [
         script
         for script in context.get("script_files", [])

@@ -152,6 +152,10 @@ def book():
     jupyter_book = [str(PYTHON), "-c", "from jupyter_book.cli.main import main; main()"]
     build = [*jupyter_book, "build", str(ROOT), "--path-output", str(ROOT)]
     index.unlink(missing_ok=True)
+    # Sphinx rewrites pages whose text has changed; it cannot know what the book's own extension makes of them
+    tools, made = BUILD / "tools.sha256", digest([ROOT / "book/_tools", ROOT / "book/_templates"])
+    if not tools.exists() or tools.read_text() != made:
+        build.append("--all")
     with log.open("w", encoding="utf-8") as output:
         code = subprocess.run(
             [*build, "-n", "-W", "--keep-going"],
@@ -169,6 +173,7 @@ def book():
         if old.is_dir() and old != cache_folder():
             shutil.rmtree(old)
     stamp.write_text(wanted)
+    tools.write_text(made)
     say(f"Pages built in {minutes(executed)}; all of it took {minutes(started)}.")
     say(f"The book is at {index}")
 

@@ -11,12 +11,18 @@ from interestdecay_lib import checks
 from reading_time import reading_minutes
 
 MAX_LINES = 20
+TOC = re.findall(r"chapters/(\w+)", (ROOT / "_toc.yml").read_text(encoding="utf-8"))
 each_chapter = pytest.mark.parametrize("name", NAMES)
 
 
 def test_every_chapter_is_in_the_table_of_contents():
-    toc = re.findall(r"chapters/(\w+)", (ROOT / "_toc.yml").read_text())
-    assert sorted(toc) == sorted(NAMES)
+    assert sorted(TOC) == sorted(NAMES)
+
+
+def test_the_first_chapter_and_the_readme_name_every_chapter():
+    targets = re.findall(r"\| \{ref\}`chapter-([\w-]+)` \|", markdown("first_look"))
+    assert [target.replace("-", "_") for target in targets] == TOC
+    assert re.findall(r"^\| \d+ `(\w+)` \|", (ROOT / "README.md").read_text(encoding="utf-8"), re.M) == TOC
 
 
 @each_chapter

@@ -1,7 +1,32 @@
-"""Settings of all tests."""
+"""Settings of all tests, and the browser of those that need one."""
 
+import os
+
+import pytest
 from hypothesis import settings
 
 # A shared or slow machine must not fail a property by being slow.
 settings.register_profile("book", deadline=None, database=None)
 settings.load_profile("book")
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """One Chromium for all tests of pages that a worker runs."""
+    from playwright.sync_api import sync_playwright
+
+    path = os.environ.get("BROWSER_PATH") or pytest.fail(
+        "set BROWSER_PATH, or run `make test`, which finds it"
+    )
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(
+            executable_path=path,
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-background-networking",
+                "--disable-component-update",
+            ],
+        )
+        yield running
+        running.close()

@@ -4,7 +4,6 @@ import html
 import inspect
 import json
 import math
-import os
 import re
 import threading
 from functools import partial
@@ -39,27 +38,6 @@ def address():
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/"
     server.shutdown()
-
-
-@pytest.fixture(scope="session")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    path = os.environ.get("BROWSER_PATH") or pytest.fail(
-        "set BROWSER_PATH, or run `make test`, which finds it"
-    )
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(
-            executable_path=path,
-            args=[
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-background-networking",
-                "--disable-component-update",
-            ],
-        )
-        yield running
-        running.close()
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ PREPARE = """() => {
   const title = document.createElement('h1');
   title.textContent = 'Solutions';
   title.className = 'new-page';
+  title.style.setProperty('display', 'block', 'important');  // the theme hides the first heading
   appendix.append(title);
   let count = 0;
   chapters.forEach((start, k) => {

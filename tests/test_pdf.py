@@ -1,0 +1,66 @@
+"""The printed book, made by `make pdf`'s own script and looked at before and after printing."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+import pdf
+from chapters import NAMES, exercises
+from tasks import ROOT
+
+pytestmark = pytest.mark.page
+A4 = round((210 - 15 - 15) / 25.4 * 96 / 0.78)  # width of the text in CSS pixels at the scale of printing
+
+
+@pytest.fixture(scope="module")
+def printed():
+    command = [sys.executable, str(ROOT / "book/_tools/pdf.py"), os.environ["BROWSER_PATH"]]
+    told = subprocess.run(command, capture_output=True, text=True)
+    assert told.returncode == 0, told.stdout + told.stderr
+    return told.stdout
+
+
+@pytest.fixture(scope="module")
+def sheet(printed, browser):
+    """The one page as it is handed to the printer."""
+    tab = browser.new_page(viewport={"width": A4, "height": 1200})
+    tab.goto((pdf.FOLDER / "_build/singlehtml/one.html").as_uri(), wait_until="load")
+    tab.evaluate(pdf.PREPARE)
+    tab.emulate_media(media="print", color_scheme="light")
+    yield tab
+    tab.close()
+
+
+def test_a_pdf_with_outline_and_tags(printed):
+    content = pdf.PDF.read_bytes()
+    assert content.startswith(b"%PDF-")
+    assert len(re.findall(rb"/Type\s*/Page\b", content)) > 20 * len(NAMES)
+    assert b"/Outlines" in content and b"/StructTreeRoot" in content
+    assert f"{sum(len(exercises(name)) for name in NAMES)} solutions at its end" in printed
+
+
+def test_solutions_stand_at_the_end_under_a_visible_title(sheet):
+    title = sheet.locator("h1", has_text="Solutions")
+    assert title.is_visible()
+    before = """title => [...document.querySelectorAll('.solution.admonition')].filter(solution =>
+        !(title.compareDocumentPosition(solution) & Node.DOCUMENT_POSITION_FOLLOWING)).length"""
+    assert title.evaluate(before) == 0
+    hidden = "[...document.querySelectorAll('details')].filter(fold => !fold.open).length"
+    assert sheet.evaluate(hidden) == 0
+
+
+def test_nothing_is_cut_and_every_link_leads_somewhere(sheet):
+    cut = """[...document.querySelectorAll('article pre')]
+        .filter(code => code.scrollWidth > code.clientWidth + 1).map(code => code.textContent.slice(0, 80))"""
+    assert sheet.evaluate(cut) == []
+    wide = """(() => { const edge = document.querySelector('article').getBoundingClientRect().right + 1;
+        return [...document.querySelectorAll('article table, article div.math, article img')]
+        .filter(part => part.getBoundingClientRect().right > edge)
+        .map(part => part.outerHTML.slice(0, 80)); })()"""
+    assert sheet.evaluate(wide) == []
+    lost = """[...document.querySelectorAll('article a[href^="#"]')].filter(link => link.hash.length > 1 &&
+        !document.getElementById(decodeURIComponent(link.hash.slice(1)))).map(link => link.outerHTML)"""
+    assert sheet.evaluate(lost) == []

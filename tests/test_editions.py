@@ -168,6 +168,7 @@ def test_nbgrader_accepts_the_notebook(name, solutions):
     exercises = editions.exercises(editions.read(name)).values()
     graded = [cell for cell in made.cells if nbgrader.is_grade(cell)]
     assert sum(cell.metadata.nbgrader.points for cell in graded) == sum(e.stars for e in exercises)
+    assert all(cell.metadata.nbgrader.locked for cell in graded if cell.cell_type == "code")
     for exercise in exercises:
         ids = {c.metadata.nbgrader.grade_id for c in made.cells if "nbgrader" in c.metadata}
         kind = {f"{exercise.name}-answer", f"{exercise.name}-points"}

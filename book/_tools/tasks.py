@@ -331,12 +331,14 @@ def lock():
 
 
 def benchmark():
-    """Measure the library against other tools and store the ratios (about five minutes)."""
+    """Measure the library against other tools (five minutes), then train and score every model (an hour)."""
     environment()
     command = [str(PYTHON), str(ROOT / "tests/benchmarks/run.py")]
     run(command, "the benchmark failed", OPENBLAS_NUM_THREADS=str(os.cpu_count()))
+    models = [str(PYTHON), str(ROOT / "tests/benchmarks/compare_models.py")]
+    run(models, "the comparison of models stopped; what it trained is kept: run the same command again")
     run([str(PYTHON), str(ROOT / "book/_tools/status.py")], "the status page could not be written")
-    say("Stored. Now `make notebooks` renews the chapter that prints the ratios.")
+    say("Stored. Now `make notebooks` renews the chapters that print the ratios and scores.")
 
 
 def measure():

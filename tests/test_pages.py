@@ -5,9 +5,6 @@ import inspect
 import json
 import math
 import re
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin
 
@@ -16,6 +13,7 @@ import pytest
 import quiz
 from chapters import NAMES, ROOT
 from figures import FIGURES
+from serving import served
 
 pytestmark = pytest.mark.page
 HTML = ROOT / "_build/html"
@@ -29,15 +27,8 @@ def address():
     if not (HTML / "index.html").exists():
         pytest.fail("the book is not built: run `make book` first")
 
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *arguments):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(HTML)))
-    server.handle_error = lambda request, client: None  # a tab that closes before its last picture came
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
+    with served(HTML) as running:
+        yield running
 
 
 @pytest.fixture

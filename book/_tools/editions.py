@@ -24,7 +24,7 @@ from pathlib import Path
 import nbformat
 
 from interestdecay_lib import checks
-from tasks import BUILD, CHAPTERS, ROOT, Stop, clean, say
+from tasks import BUILD, CHAPTERS, JUPYTER_BOOK, ROOT, Stop, clean, say
 
 MARK = re.compile(
     r"^```\{(exercise-start|exercise-end|solution-start|solution-end)\}[ \t]*(.*)\n((?::.*\n)*)```[ \t]*\n?",
@@ -386,11 +386,10 @@ def pages(folder, solutions, chapters=None, extra=None):
         made = notebook if solutions else edition(notebook, solutions=False, nbgrader=False)
         nbformat.write(made, source / f"chapters/{name}.ipynb")
     log = folder / "pages.log"
-    jupyter_book = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build"]
     options = ["--path-output", str(source), "-n", "-W", "--keep-going"]
     with log.open("w", encoding="utf-8") as output:
         code = subprocess.run(
-            [*jupyter_book, str(source), *options],
+            [*JUPYTER_BOOK, str(source), *options],
             cwd=source,
             env=clean(),
             stdout=output,

@@ -7,11 +7,9 @@ Largest contentful paint: median of three cold loads (nothing cached) from a loc
 import json
 import statistics
 import sys
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import status
+from serving import served
 from tasks import HTML, ROOT, say
 
 RESULTS = ROOT / "tests/benchmarks/pages.json"
@@ -24,11 +22,6 @@ PHONE = {
 SLOWER = 4
 PAINT = """() => new Promise((done) => new PerformanceObserver((list) =>
     done(list.getEntries().at(-1).startTime)).observe({type: 'largest-contentful-paint', buffered: true}))"""
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *arguments):
-        pass
 
 
 def largest_paint(chromium, address):
@@ -45,20 +38,16 @@ def largest_paint(chromium, address):
 def measure(browser):
     from playwright.sync_api import sync_playwright
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(HTML)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
     pages = {}
-    with sync_playwright() as playwright:
+    with served(HTML) as address, sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox", "--disable-gpu"])
         for path in sorted([*HTML.glob("chapters/*.html"), *HTML.glob("book/*.html")]):
             name = path.relative_to(HTML).as_posix()
-            address = f"http://127.0.0.1:{server.server_port}/{name}"
-            painted = statistics.median(largest_paint(chromium, address) for _ in range(3))
+            painted = statistics.median(largest_paint(chromium, address + name) for _ in range(3))
             pages[name] = {"kilobytes": round(path.stat().st_size / 1000), "largest_paint_ms": round(painted)}
             say(f"{name}: {pages[name]['kilobytes']} kB, largest contentful paint {painted:.0f} ms")
         version = chromium.version
         chromium.close()
-    server.shutdown()
     total = sum(file.stat().st_size for file in HTML.rglob("*") if file.is_file())
     return {
         "chromium": version,

@@ -3,12 +3,10 @@
 import shutil
 import subprocess
 import sys
-import threading
 import time
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
-from tasks import BUILD, PYTHON, ROOT, Stop, clean, minutes, say
+from serving import served
+from tasks import BUILD, JUPYTER_BOOK, ROOT, Stop, clean, minutes, say
 
 FOLDER = BUILD / "pdf"
 PDF = FOLDER / "fading_interest.pdf"
@@ -51,12 +49,11 @@ def build():
     """All pages as one, from the notebooks that `make book` executed."""
     shutil.rmtree(FOLDER / "_build", ignore_errors=True)
     FOLDER.mkdir(parents=True, exist_ok=True)
-    jupyter_book = [str(PYTHON), "-c", "from jupyter_book.cli.main import main; main()"]
     options = ["--builder", "singlehtml", "--path-output", str(FOLDER), "-n", "-W", "--keep-going"]
     log = FOLDER / "book.log"
     with log.open("w", encoding="utf-8") as output:
         code = subprocess.run(
-            [*jupyter_book, "build", str(ROOT), *options],
+            [*JUPYTER_BOOK, str(ROOT), *options],
             stdout=output,
             stderr=subprocess.STDOUT,
             env=clean(),
@@ -72,19 +69,12 @@ def print_pages(pages, browser):
     """The one page as A4, with outline, page numbers and tags for screen readers."""
     from playwright.sync_api import sync_playwright
 
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *arguments):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(pages)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    with sync_playwright() as playwright:
+    with served(pages) as address, sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox", "--disable-gpu"])
         tab = chromium.new_page(color_scheme="light")
         # its links to styles and pictures start from the first folder, though it is not written there
         shutil.copy(pages / "book/index.html", pages / "one.html")
-        address = f"http://127.0.0.1:{server.server_port}/one.html"
-        tab.goto(address, wait_until="networkidle", timeout=180_000)
+        tab.goto(address + "one.html", wait_until="networkidle", timeout=180_000)
         tab.evaluate("() => window.MathJax?.startup?.promise")
         moved = tab.evaluate(PREPARE)
         tab.emulate_media(media="print", color_scheme="light")
@@ -101,7 +91,6 @@ def print_pages(pages, browser):
             tagged=True,
         )
         chromium.close()
-    server.shutdown()
     return moved
 
 

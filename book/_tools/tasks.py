@@ -20,6 +20,7 @@ BUILD = ROOT / "_build"
 HTML = BUILD / "html"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 CHAPTERS = ROOT / "chapters"
+JUPYTER_BOOK = [str(PYTHON), "-c", "from jupyter_book.cli.main import main; main()", "build"]
 OLDEST, NEWEST = (3, 11), (3, 13)
 
 
@@ -149,8 +150,7 @@ def book():
     executed = time.monotonic()
     say("Building the pages ...")
     log = BUILD / "book.log"
-    jupyter_book = [str(PYTHON), "-c", "from jupyter_book.cli.main import main; main()"]
-    build = [*jupyter_book, "build", str(ROOT), "--path-output", str(ROOT)]
+    build = [*JUPYTER_BOOK, str(ROOT), "--path-output", str(ROOT)]
     index.unlink(missing_ok=True)
     # Sphinx rewrites pages whose text has changed; it cannot know what the book's own extension makes of them
     tools, made = BUILD / "tools.sha256", digest([ROOT / "book/_tools", ROOT / "book/_templates"])
@@ -300,8 +300,7 @@ def links():
     environment()
     folder = BUILD / "links"
     builder = ["--builder", "custom", "--custom-builder", "linkcheck", "--path-output", str(folder)]
-    jupyter_book = [str(PYTHON), "-c", "from jupyter_book.cli.main import main; main()"]
-    code = subprocess.run([*jupyter_book, "build", str(ROOT), *builder], cwd=ROOT, env=clean()).returncode
+    code = subprocess.run([*JUPYTER_BOOK, str(ROOT), *builder], cwd=ROOT, env=clean()).returncode
     say(f"The list of links: {folder / '_build/linkcheck/output.txt'}")
     if code:
         raise Stop("some links could not be followed (named above)")

@@ -6,7 +6,7 @@ TASKS = $(PYTHON) book/_tools/tasks.py
 help:        ## list the commands
 	@echo "make book        build the book into _build/html (sets up the environment the first time)"
 	@echo "make test        everything: ruff, library, notebooks (nbval, strict), build, pages in a browser"
-	@echo "make test-fast   ruff and the library's tests, under a minute"
+	@echo "make test-fast   ruff and the library's tests, a minute and a half"
 	@echo "make lab         open the notebooks in JupyterLab"
 	@echo "make pdf         print the whole book into _build/pdf, solutions at its end (needs Chromium)"
 	@echo "make links       follow every link to another host (needs the network)"

@@ -11,16 +11,20 @@ settings.load_profile("book")
 
 
 @pytest.fixture(scope="session")
-def browser():
+def browser_path():
+    return os.environ.get("BROWSER_PATH") or pytest.fail(
+        "set BROWSER_PATH, or run `make test`, which finds it"
+    )
+
+
+@pytest.fixture(scope="session")
+def browser(browser_path):
     """One Chromium for all tests of pages that a worker runs."""
     from playwright.sync_api import sync_playwright
 
-    path = os.environ.get("BROWSER_PATH") or pytest.fail(
-        "set BROWSER_PATH, or run `make test`, which finds it"
-    )
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(
-            executable_path=path,
+            executable_path=browser_path,
             args=[
                 "--no-sandbox",
                 "--disable-gpu",

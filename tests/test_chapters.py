@@ -7,11 +7,12 @@ import nbformat
 import pytest
 
 from chapters import NAMES, ROOT, cells, code_cells, exercises, markdown, objectives, prose, tags
+from front_page import chapter_names
 from interestdecay_lib import checks
 from reading_time import reading_minutes
 
 MAX_LINES = 20
-TOC = re.findall(r"chapters/(\w+)", (ROOT / "_toc.yml").read_text(encoding="utf-8"))
+TOC = chapter_names()
 each_chapter = pytest.mark.parametrize("name", NAMES)
 
 

@@ -132,6 +132,7 @@ def leaks(folder, looked_for):
     return found
 
 
+@cache
 def _numbers(name):
     return {secret for secret in secrets(name) if re.fullmatch(r"-?[\d.]+", secret)}
 
@@ -246,22 +247,16 @@ def test_an_unknown_chapter_is_named():
 
 def _run(notebook):
     os.environ["INTERESTDECAY_FIGURES"] = "still"
-    client = NotebookClient(notebook, timeout=600, kernel_name="python3", record_timing=False)
+    client = NotebookClient(
+        notebook, timeout=600, kernel_name="python3", record_timing=False, coalesce_streams=True
+    )
     client.execute(cwd=str(ROOT / "chapters"))
     return notebook
 
 
 def _plain_outputs(cell):
-    """What each output says. A kernel may send one line in several pieces: they are one text."""
-    told = []
-    for output in cell.outputs:
-        text = output.get("text", output.get("data", {}).get("text/plain", ""))
-        text = re.sub(r"0x[0-9a-f]+", "0x", "".join(text))
-        if told and output.get("name") and told[-1][0] == output.get("name"):
-            told[-1] = (output.name, told[-1][1] + text)
-        else:
-            told.append((output.get("name"), text))
-    return told
+    told = [output.get("text", output.get("data", {}).get("text/plain", "")) for output in cell.outputs]
+    return [re.sub(r"0x[0-9a-f]+", "0x", "".join(text)) for text in told]
 
 
 @pytest.mark.slow

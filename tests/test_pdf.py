@@ -1,6 +1,5 @@
 """The printed book, made by `make pdf`'s own script and looked at before and after printing."""
 
-import os
 import re
 import subprocess
 import sys
@@ -12,12 +11,12 @@ from chapters import NAMES, exercises
 from tasks import ROOT
 
 pytestmark = pytest.mark.page
-A4 = round((210 - 15 - 15) / 25.4 * 96 / 0.78)  # width of the text in CSS pixels at the scale of printing
+A4 = round((210 - 2 * pdf.SIDE) / 25.4 * 96 / pdf.SCALE)  # the width of the text in CSS pixels
 
 
 @pytest.fixture(scope="module")
-def printed():
-    command = [sys.executable, str(ROOT / "book/_tools/pdf.py"), os.environ["BROWSER_PATH"]]
+def printed(browser_path):
+    command = [sys.executable, str(ROOT / "book/_tools/pdf.py"), browser_path]
     told = subprocess.run(command, capture_output=True, text=True)
     assert told.returncode == 0, told.stdout + told.stderr
     return told.stdout

@@ -23,6 +23,7 @@ from pathlib import Path
 
 import nbformat
 
+from front_page import chapter_names
 from interestdecay_lib import checks
 from tasks import BUILD, CHAPTERS, JUPYTER_BOOK, ROOT, Stop, clean, say
 
@@ -89,9 +90,8 @@ def read(name):
 
 
 def names():
-    """The chapters in the order of the book."""
-    toc = re.findall(r"chapters/(\w+)", (ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    return [name for name in toc if (CHAPTERS / f"{name}.ipynb").is_file()]
+    """The chapters that are there, in the order of the book."""
+    return [name for name in chapter_names() if (CHAPTERS / f"{name}.ipynb").is_file()]
 
 
 def pieces(notebook):

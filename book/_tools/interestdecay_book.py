@@ -21,10 +21,6 @@ from tasks import ROOT, cache_folder
 
 LIBRARY = ROOT / "interestdecay_lib"
 EXPLORER = "<fading-explorer>"
-THEBE = re.compile(
-    r"""\s*<script(?: type="text/x-thebe-config">.*?|>kernelName = '\w+')</script>""",
-    re.DOTALL,
-)
 
 
 def mathjax_folder():
@@ -42,6 +38,10 @@ def configure(app, config):
     config.html_static_path = [*config.html_static_path, str(mathjax_folder())]
     # Jupyter's cache knows the notebooks only; this folder changes with the library and the lock as well.
     config.nb_execution_cache_path = str(cache_folder())
+    # Jupyter Book loads Thebe whether it is used or not; its start-up script throws on every page.
+    for listener in [one for some in app.events.listeners.values() for one in some]:
+        if listener.handler.__module__ == "sphinx_thebe":
+            app.disconnect(listener.id)
 
 
 def one_page(app):
@@ -86,14 +86,6 @@ def page(app, pagename, templatename, context, doctree):
         app.add_js_file(None, body=(LIBRARY / "explorer.js").read_text(encoding="utf-8"), type="module")
         style = (LIBRARY / "explorer.css").read_text(encoding="utf-8")
         context["metatags"] = context.get("metatags", "") + f"\n<style>{style}</style>"
-    # Thebe is not used; its start-up script is added twice and throws on every page.
-    context["body"] = THEBE.sub("", context["body"])
-    context["script_files"] = [
-        script
-        for script in context.get("script_files", [])
-        if "thebe" not in str(getattr(script, "filename", script) or "")
-        and "THEBE_JS_URL" not in str((getattr(script, "attributes", None) or {}).get("body", ""))
-    ]
 
 
 def words_for_messengers(app, pagename, context):

@@ -10,6 +10,7 @@ from tasks import BUILD, JUPYTER_BOOK, ROOT, Stop, clean, minutes, say
 
 FOLDER = BUILD / "pdf"
 PDF = FOLDER / "fading_interest.pdf"
+SCALE, SIDE = 0.78, 15  # of the print; margin left and right in mm
 FOOTER = (
     '<div style="font-size:8px;width:100%;text-align:center;color:#555">Fading Interest · '
     '<span class="pageNumber"></span> / <span class="totalPages"></span></div>'
@@ -81,8 +82,8 @@ def print_pages(pages, browser):
         tab.pdf(
             path=str(PDF),
             format="A4",
-            scale=0.78,
-            margin={"top": "16mm", "bottom": "18mm", "left": "15mm", "right": "15mm"},
+            scale=SCALE,
+            margin={"top": "16mm", "bottom": "18mm", "left": f"{SIDE}mm", "right": f"{SIDE}mm"},
             display_header_footer=True,
             header_template="<span></span>",
             footer_template=FOOTER,

@@ -38,10 +38,12 @@ def configure(app, config):
     config.html_static_path = [*config.html_static_path, str(mathjax_folder())]
     # Jupyter's cache knows the notebooks only; this folder changes with the library and the lock as well.
     config.nb_execution_cache_path = str(cache_folder())
-    # Jupyter Book loads Thebe whether it is used or not; its start-up script throws on every page.
-    for listener in [one for some in app.events.listeners.values() for one in some]:
-        if listener.handler.__module__ == "sphinx_thebe":
-            app.disconnect(listener.id)
+    # Jupyter Book loads Thebe whether it is used or not; its start-up script throws on every page. Its style
+    # sheet is linked already by now, so the listener that copies it (builder-inited) stays.
+    for event in ("env-before-read-docs", "doctree-resolved"):
+        for listener in list(app.events.listeners[event]):
+            if listener.handler.__module__ == "sphinx_thebe":
+                app.disconnect(listener.id)
 
 
 def one_page(app):

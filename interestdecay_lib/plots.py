@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -100,6 +101,8 @@ class Table:
         head, body = rendered.split("<tbody>", 1)
         body = body.replace('<th scope="col">', '<th scope="row">')
         head = head.replace('<th scope="col"></th>', "<td></td>")
+        # an interval is read as one piece: it moves to the next line whole
+        body = re.sub(r"\[[^\]<]{1,24}\]", lambda match: match[0].replace(" ", "&nbsp;"), body)
         return head + "<tbody>" + body
 
 

@@ -379,7 +379,7 @@ class StepDecay(_HalfLives, keras.layers.Layer):
 
     Notes
     -----
-    ``002_2c18f5d4b8e2d71c.txt`` multiplies by ``0.8 ** range(len(x))``: along the batch, and, were it along
+    ``002_2b3e030ca77c771d.txt`` multiplies by ``0.8 ** range(len(x))``: along the batch, and, were it along
     time, with the oldest step kept whole. A mask passes through and is not needed: padding in front of a
     history is the oldest part anyway.
 

@@ -54,6 +54,13 @@ def test_a_table_is_accessible():
     assert "<th></th>" not in markup
 
 
+def test_an_interval_in_a_table_is_not_broken_over_lines():
+    frame = pd.DataFrame({"x": ["0.5 [0.4, 0.6]", "two words"]}, index=["[a long list of many words]", "b"])
+    markup = plots.table(frame, "Pairs [a, b].")._repr_html_()
+    assert "<td>0.5 [0.4,&nbsp;0.6]</td>" in markup and markup.count("&nbsp;") == 1
+    assert "<td>two words</td>" in markup and "<caption>Pairs [a, b].</caption>" in markup
+
+
 def test_a_table_leaves_the_frame_alone_and_marks_missing_values():
     frame = pd.DataFrame({"x": [0.123456, np.nan]})
     shown = plots.table(frame, "One.", decimals=3)

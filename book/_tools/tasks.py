@@ -46,7 +46,7 @@ def digest(paths, salt=""):
 def code_fingerprint():
     """Changes with what every executed notebook depends on: library, lock, Python, the stored ratios."""
     version = "{}.{}".format(*sys.version_info[:2])
-    stored = [f"tests/benchmarks/{name}.json" for name in ("results", "layers", "model_comparison")]
+    stored = [f"tests/benchmarks/{name}.json" for name in ("results", "model_comparison")]
     names = ["interestdecay_lib", "requirements.txt", *stored]
     return digest([ROOT / name for name in names if (ROOT / name).exists()], salt=version)[:16]
 

@@ -21,6 +21,7 @@ from statistics import median
 
 THREADS = 2
 os.environ.setdefault("POLARS_MAX_THREADS", str(THREADS))          # read when polars is imported
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(THREADS))      # the book's own choice is one
 HERE = Path(__file__).parent
 PACKAGES = ["numpy", "scipy", "pandas", "polars", "duckdb", "numba", "tensorflow", "keras"]
 

@@ -9,7 +9,7 @@ import pytest
 from chapters import NAMES, ROOT, cells, code_cells, exercises, markdown, objectives, prose, tags
 from front_page import chapter_names
 from interestdecay_lib import checks
-from reading_time import reading_minutes
+from reading_time import TIME_LINE, reading_minutes
 
 MAX_LINES = 20
 TOC = chapter_names()
@@ -24,6 +24,12 @@ def test_the_first_chapter_and_the_readme_name_every_chapter():
     targets = re.findall(r"\| \{ref\}`chapter-([\w-]+)` \|", markdown("first_look"))
     assert [target.replace("-", "_") for target in targets] == TOC
     assert re.findall(r"^\| \d+ `(\w+)` \|", (ROOT / "README.md").read_text(encoding="utf-8"), re.M) == TOC
+
+
+def test_the_five_articles_are_named_as_they_are():
+    files = [*ROOT.glob("chapters/*.ipynb"), *ROOT.glob("book/*.md"), *ROOT.glob("interestdecay_lib/**/*.py")]
+    named = {n for f in files for n in re.findall(r"\b00\d_[0-9a-f]{16}\b", f.read_text(encoding="utf-8"))}
+    assert len(named) == 5, f"a sixth name is a mistyped one: {sorted(named)}"
 
 
 @each_chapter
@@ -53,9 +59,7 @@ def test_opening_block(name):
 @each_chapter
 def test_times_are_measured(name):
     notebook = nbformat.read(ROOT / "chapters" / f"{name}.ipynb", 4)
-    stated = re.search(
-        r"^\*\*Time:\*\* about (\d+) minutes to read, (\d+) seconds to run\.$", cells(name)[0].source, re.M
-    )
+    stated = TIME_LINE.search(cells(name)[0].source)
     assert stated, "the opening lacks its Time line"
     assert int(stated.group(1)) == reading_minutes(notebook)
     assert 5 <= int(stated.group(2)) <= (90 if name in ("training_keras", "evaluating_forecasts") else 60)

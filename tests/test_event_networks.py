@@ -238,6 +238,7 @@ def test_table_holds_every_network_and_its_intervals_hold_its_values(table):
     for task in ("cdnow_13", "cdnow_39"):
         found = scores(table, task)
         assert set(KINDS.values()) <= set(found)
+        assert {found[name]["seeds"] for name in KINDS.values()} == {table["protocol"]["seeds"]}
         for name, entry in found.items():
             for metric in ("log_loss", "brier", "auc", "poisson_deviance", "mae", "rmse"):
                 value, low, high = entry["scores"][metric]["value"]

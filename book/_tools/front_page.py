@@ -14,10 +14,10 @@ from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.util.docutils import SphinxDirective
 
+from reading_time import TIME_LINE
 from tasks import CHAPTERS, ROOT, cache_folder
 
 QUESTION = re.compile(r"```\{admonition\} The question\n:class: question\n(.*?)\n```", re.DOTALL)
-TIME = re.compile(r"^\*\*Time:\*\* about (\d+) minutes to read, (\d+) seconds to run\.$", re.MULTILINE)
 
 
 def chapter_names():
@@ -29,7 +29,7 @@ def opening(name):
     """Title, question, and minutes to read of a chapter, from its first cell."""
     first = nbformat.read(CHAPTERS / f"{name}.ipynb", 4).cells[0].source
     title, question = re.search(r"^# (.*)$", first, re.MULTILINE), QUESTION.search(first)
-    time = TIME.search(first)
+    time = TIME_LINE.search(first)
     if not (title and question and time):
         raise ValueError(f"chapter {name}: the first cell lacks its title, its question or its Time line")
     return title[1], " ".join(question[1].split()), int(time[1])

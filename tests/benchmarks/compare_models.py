@@ -195,7 +195,7 @@ def run_cdnow_network(kind: str, horizon: int, seed: int) -> dict:
 GENRE_BASELINES = ("popularity", "user's mean", "decayed genre counts", "several half-lives, logistic",
                    "gradient boosting on genre counts")
 GENRE_KINDS = ("gru", "gru_d", "gru_steps", "t_lstm_exp", "transformer")
-GENRE_TRAINING = {"epochs": 30, "patience": 3, "batch_size": 64, "learning_rate": 0.004}
+GENRE_TRAINING = {"epochs": 60, "patience": 3, "batch_size": 64, "learning_rate": 0.004}
 HISTORY, BLOCK, WINDOW = 5, 30, 50
 SHARES = (0.70, 0.80)                                        # of events before the two dates
 EVENT_HALF_LIVES = (2, 5, 12, 30, 80, np.inf)
@@ -616,7 +616,7 @@ def report(seeds: int, minutes: float) -> dict:
                      "split": "sequences.split_users(23570)", "test_customers": len(cdnow(13)["test"]),
                      "events": EVENTS, "units": UNITS, "training": TRAINING, "replicates": REPLICATES,
                      "movielens_training": GENRE_TRAINING, "reference": REFERENCE, "threads": 1,
-                     "runs_at_a_time": WORKERS,
+                     "runs_at_a_time": WORKERS, "seeds": seeds,
                      "movielens_test_targets": len(tested), "movielens_test_users": len(np.unique(tested))},
         "note": "value: mean over seeds [estimate, low, high], 95 % bootstrap over customers (users) with "
                 "the models as trained; seed_sd: standard deviation between seeds; minus_reference: paired "

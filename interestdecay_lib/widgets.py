@@ -245,12 +245,12 @@ def _bundle(result: Any) -> tuple[dict, dict]:
 def _picture(figure: Figure, kind: str) -> str:
     """The figure as a data address: few colours, so that a frame is 5 to 10 kB whatever is drawn."""
     raw, small = io.BytesIO(), io.BytesIO()
-    figure.savefig(raw, format="png", dpi=120)
+    figure.savefig(raw, format="png", dpi=120, pil_kwargs={"compress_level": 1})  # read again at once
     plt.close(figure)
     # maximum coverage keeps the colour of a single small point, where median cut would not
     few = Image.open(raw).convert("RGB").quantize(24, method=Image.Quantize.MAXCOVERAGE)
-    if kind == "webp":  # lossless, a fifth smaller than PNG; every browser reads it
-        few.convert("RGB").save(small, "webp", lossless=True, quality=100, method=4)
+    if kind == "webp":  # lossless (quality is effort here), a fifth smaller than PNG; every browser reads it
+        few.convert("RGB").save(small, "webp", lossless=True, quality=50, method=2)
     else:
         few.save(small, "png", optimize=True)
     return f"data:image/{kind};base64,{base64.b64encode(small.getvalue()).decode('ascii')}"

@@ -14,7 +14,7 @@ help:        ## list the commands
 	@echo "make student     the edition without solutions: pages, notebooks, library, in _build/student"
 	@echo "make instructor  the edition with solutions and answer key, in _build/instructor"
 	@echo "make export CHAPTER=decay_formula   one chapter as a zip for a learning platform"
-	@echo "make benchmark   measure the library, train and score every model (an hour; goes on where it stopped)"
+	@echo "make benchmark   measure the library, train and score every model (half an hour; goes on where it stopped)"
 	@echo "make measure     weigh the built pages, time them on an emulated phone, store both"
 	@echo "make lock        compile requirements.in into requirements.txt (needs the network)"
 	@echo "make clean       remove everything generated, the environment included"

@@ -330,7 +330,7 @@ def lock():
 
 
 def benchmark():
-    """Measure the library against other tools (five minutes), then train and score every model (an hour)."""
+    """Measure the library against other tools (two minutes), then train and score every model (half an hour)."""
     environment()
     command = [str(PYTHON), str(ROOT / "tests/benchmarks/run.py")]
     run(command, "the benchmark failed", OPENBLAS_NUM_THREADS=str(os.cpu_count()))

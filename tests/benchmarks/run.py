@@ -1,6 +1,6 @@
 """Time the library against its alternatives and write the ratios to results.json.
 
-    python tests/benchmarks/run.py                      all, about four minutes on two quiet cores
+    python tests/benchmarks/run.py                      all, about two minutes on two quiet cores
     python tests/benchmarks/run.py --sizes 1e5 --only interest --output /tmp/small.json
 
 Nothing here asserts a time; every opponent's result is checked before it is timed. Compare ratios, not

@@ -14,6 +14,7 @@ from interestdecay_lib.datasets import load_cdnow
 from interestdecay_lib.event_networks import (
     KINDS,
     GraphRNN,
+    Positions,
     event_inputs,
     event_network,
     learned_half_lives,
@@ -115,6 +116,44 @@ def test_only_the_network_without_time_ignores_the_pauses(kind, x):
     assert changed == 0 if kind == "gru_steps" else changed > 1e-6
 
 
+def test_no_step_of_the_transformer_sees_a_later_one(x):
+    model = network("transformer")
+    last = [layer for layer in model.layers if isinstance(layer, keras.layers.LayerNormalization)][-1]
+    states = keras.Model(model.input, last.output)
+    changed = x["events"].copy()
+    changed[:, -1] += 1
+    before, after = (states({"events": e, "elapsed": x["elapsed"]}).numpy() for e in (x["events"], changed))
+    there = x["events"].any(axis=-1)[:, :-1]                  # what stands in the padding is never read
+    assert there.sum() > 20 and np.array_equal(before[:, :-1][there], after[:, :-1][there])
+    assert np.abs(before[:, -1] - after[:, -1]).max() > 1e-3
+
+
+def test_attention_of_augru_knows_how_old_an_event_has_become(x):
+    model = network("augru")
+    attention = keras.Model(model.input, model.get_layer("attention").output)
+    later = x["elapsed"].copy()
+    later[:, -1] += 10                                        # the same history, asked ten weeks later
+    now, then = (attention({"events": x["events"], "elapsed": e}).numpy() for e in (x["elapsed"], later))
+    there = x["events"].any(axis=-1)[:, :-1]
+    assert np.abs(now - then)[:, :-1][there].min() > 1e-4
+
+
+def test_standardised_padding_stays_zero(x):
+    model = network("conv")
+    model.get_layer("standardise_events").adapt(x["events"])
+    given = {name: x[name] for name in model.input}
+    timed = keras.Model(model.input, model.get_layer("timed").output)(given).numpy()
+    padded = ~x["events"].any(axis=-1)
+    assert padded.sum() > 20 and not timed[padded][:, :3].any()
+    assert np.abs(timed[~padded][:, :3]).min() > 0
+
+
+def test_positions_are_told_apart():
+    table = Positions(seed=0)(np.zeros((2, 5, 3), "float32")).numpy()
+    assert np.array_equal(table[0], table[1])                 # the same for every user
+    assert np.abs(np.diff(table[0], axis=0)).min() > 0 and 0.01 < table.std() < 0.1
+
+
 @pytest.mark.parametrize("kind", [k for k in KINDS if k not in ("mlp", "conv")])
 def test_time_in_the_padding_does_not_count(kind, x):
     padded = ~x["events"].any(axis=-1)
@@ -127,8 +166,10 @@ def test_time_in_the_padding_does_not_count(kind, x):
 def test_half_lives_are_read_by_layer():
     assert learned_half_lives(network("gru_d"))["gru_d"] == pytest.approx([1, 4, 16, 64], rel=1e-5)
     assert set(learned_half_lives(network("encoder_decoder"))) == {"decoder_decay"}
-    with pytest.raises(ValueError, match="no layer of the model 'gru' learns half-lives"):
-        learned_half_lives(network("gru"))
+    assert network("encoder_decoder").get_layer("decoder_decay").newest == "first"  # a forecast, no history
+    for kind in set(KINDS) - {"gru_d", "t_lstm_exp", "attention", "encoder_decoder"}:
+        with pytest.raises(ValueError, match=f"no layer of the model '{kind}' learns half-lives"):
+            learned_half_lives(network(kind))
     with pytest.raises(ValueError, match="kind must be one of"):
         event_network("oracle")
 

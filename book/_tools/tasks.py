@@ -330,7 +330,7 @@ def lock():
 
 
 def benchmark():
-    """Measure the library against other tools (two minutes), then train and score every model (half an hour)."""
+    """Measure the library against other tools, then train and score every model: half an hour in all."""
     environment()
     command = [str(PYTHON), str(ROOT / "tests/benchmarks/run.py")]
     run(command, "the benchmark failed", OPENBLAS_NUM_THREADS=str(os.cpu_count()))

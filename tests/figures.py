@@ -4,7 +4,9 @@ Every function takes the values of the controls, by name and as text, and return
 figure's alternative text must contain. The page's frames play no part in it.
 """
 
+import json
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -227,6 +229,38 @@ def pause(half_life, short_term, pause):
     ]
 
 
+@cache
+def _best_of_the_table():
+    """Scores of RFM and several half-lives, and of the decayed count, both fitted anew."""
+    table = Path(__file__).parent / "benchmarks/model_comparison.json"
+    stored = json.loads(table.read_text(encoding="utf-8"))
+    entry = next(e for e in stored["cdnow_39"] if e["model"] == "RFM and several half-lives")
+    several = (1, 2, 4, 8, 16, 32, 64)
+    task = sequences.purchase_task(
+        datasets.load_cdnow(), half_lives=sorted({*several, *evaluation.HALF_LIVES})
+    )
+    train, _, test = (task.take(rows) for rows in sequences.split_users(len(task)))
+    columns = ["recency", "frequency", "monetary", "tenure", *(f"decayed_{h}w" for h in several)]
+    scored = []
+    for model in (evaluation.RFMLogistic(columns, entry["chosen"][0]["C"]), evaluation.DecayedCount()):
+        p, mu = model.fit(train).predict(test)
+        error = mu - test.purchases
+        scored.append({
+            "log loss": -np.mean(np.log(np.where(test.bought > 0, p, 1 - p))),
+            "Brier score": np.mean((p - test.bought) ** 2),
+            "Poisson deviance": evaluation.score_counts(test.purchases, mu)["poisson_deviance"],
+            "RMSE": np.sqrt(np.mean(error**2)),
+        })
+    return scored
+
+
+def metric(metric, weeks):
+    if weeks != "39":
+        return [f"{metric}, {weeks} weeks ahead"]
+    best, count = _best_of_the_table()
+    return [f"the decayed count's: RFM and several half-lives {best[metric] - count[metric]:+.4f} ["]
+
+
 #: By the figure's name: its oracle, and states to look at.
 FIGURES = {
     "curves": (
@@ -254,6 +288,16 @@ FIGURES = {
     "alive": (
         alive,
         [{"model": "BG/NBD", "frequency": "1", "silent": "26"}, {"frequency": "20", "silent": "6"}],
+    ),
+    "metric": (
+        metric,
+        [
+            {},
+            {"metric": "log loss"},
+            {"metric": "Brier score"},
+            {"metric": "RMSE"},
+            {"metric": "AUC", "weeks": "13"},
+        ],
     ),
     "pause": (
         pause,

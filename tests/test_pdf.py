@@ -10,7 +10,8 @@ import pdf
 from chapters import NAMES, exercises
 from tasks import ROOT
 
-pytestmark = pytest.mark.page
+# one worker for all of them: a second one would print into the same folder at the same time
+pytestmark = [pytest.mark.page, pytest.mark.xdist_group("pdf")]
 A4 = round((210 - 2 * pdf.SIDE) / 25.4 * 96 / pdf.SCALE)  # the width of the text in CSS pixels
 
 

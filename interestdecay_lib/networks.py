@@ -24,8 +24,10 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # no information lines
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # no oneDNN notice, and one order of summation fewer
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-# the matrices here are small: sharing one among threads costs a fifth of the time, and fixes no order of sums
+# the matrices here are small: sharing one among threads, or handing operations from thread to thread, costs a
+# fifth of the time each, and fixes no order of sums
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
 import keras
 import numpy as np
@@ -365,6 +367,18 @@ def _shuffled(x: Arrays, y: Arrays, batch_size: int, seed: int) -> tuple[tf.data
     return tf.data.Dataset.counter().flat_map(epoch).map(take), -(-n // batch_size)
 
 
+def _batched(pair: tuple[Arrays, Arrays]) -> tf.data.Dataset:
+    """Validation rows in large batches: given as arrays, each look at them would cost Keras 20 ms more."""
+    return tf.data.Dataset.from_tensor_slices(pair).batch(4096)
+
+
+def _create_variables(model: keras.Model, x: Arrays, y: Arrays) -> None:
+    """Of the optimiser and the losses; a step that had to create them would be traced twice."""
+    model.optimizer.build(model.trainable_variables)
+    x, y = tf.nest.map_structure(lambda a: a[:1], (x, y))
+    model.compute_loss(x, y, model(x, training=False))
+
+
 def fit_network(
     model: keras.Model,
     train: tuple[Arrays, Arrays],
@@ -429,7 +443,7 @@ def fit_network(
     """
     _positive(epochs=epochs, batch_size=batch_size)
     x, y = _checked("train", train)
-    held_out = _checked("validation", validation) if validation is not None else None
+    held_out = _batched(_checked("validation", validation)) if validation is not None else None
     _standardise(model, x)
     model.compile(
         optimizer=_optimizer(optimizer, learning_rate, clipnorm),
@@ -437,6 +451,7 @@ def fit_network(
         loss_weights=loss_weights,
         jit_compile=False,  # XLA's compilation takes longer than the book's training runs
     )
+    _create_variables(model, x, y)
     stop = []
     if held_out is not None and patience is not None:
         stop = [keras.callbacks.EarlyStopping("val_loss", patience=patience, restore_best_weights=True)]
@@ -447,7 +462,6 @@ def fit_network(
         steps_per_epoch=steps,
         shuffle=False,  # done already
         validation_data=held_out,
-        validation_batch_size=4096,
         epochs=epochs,
         callbacks=stop,
         verbose=0,
@@ -487,37 +501,40 @@ def compare_optimizers(
     """
     _positive(epochs=epochs, batch_size=batch_size)
     x, y = _checked("train", train)
-    held_out = _checked("validation", validation)
+    held_out = tf.nest.map_structure(tf.constant, _checked("validation", validation))
     _standardise(model, x)
-    start = model.get_weights()
-    rows = []
+    model.compile(loss=_default_loss(model) if loss is None else loss, loss_weights=loss_weights)
+    weights, start, rows = model.trainable_variables, model.get_weights(), []
+
+    # what all runs share is traced once; ``fit`` would trace a step for every optimiser
+    @tf.function
+    def gradients(x: Any, y: Any) -> list[tf.Tensor]:
+        with tf.GradientTape() as tape:
+            value = model.compute_loss(x, y, model(x, training=True))
+        return tape.gradient(value, weights)
+
+    @tf.function
+    def validation_loss() -> tf.Tensor:
+        x, y = held_out
+        return model.compute_loss(x, y, model(x, training=False))
+
+    first = float(validation_loss())
     for name in optimizers:
-        model.compile(
-            optimizer=_optimizer(name, None, clipnorm),
-            loss=_default_loss(model) if loss is None else loss,
-            loss_weights=loss_weights,
-            jit_compile=False,
-        )
-        model.optimizer.build(model.trainable_variables)
-        empty = [v.numpy() for v in model.optimizer.variables]
-        first = model.evaluate(*held_out, batch_size=4096, verbose=0, return_dict=True)["loss"]
+        optimizer = _optimizer(name, None, clipnorm)
+        optimizer.build(weights)
+        empty = [variable.numpy() for variable in optimizer.variables]
+        apply = tf.function(optimizer.apply, autograph=False)
         for rate in learning_rates:
-            model.set_weights(start)
-            for variable, value in zip(model.optimizer.variables, empty, strict=True):
+            for variable, value in zip(optimizer.variables, empty, strict=True):
                 variable.assign(value)
-            model.optimizer.learning_rate = rate
+            optimizer.learning_rate = rate
             batches, steps = _shuffled(x, y, batch_size, seed)
-            curve = model.fit(
-                batches,
-                steps_per_epoch=steps,
-                shuffle=False,
-                validation_data=held_out,
-                validation_batch_size=4096,
-                epochs=epochs,
-                verbose=0,
-            ).history["val_loss"]
-            rows += [(name, rate, epoch, value) for epoch, value in enumerate([first, *curve])]
-        model.set_weights(start)
+            rows.append((name, rate, 0, first))
+            for step, batch in enumerate(batches.take(epochs * steps), start=1):
+                apply(gradients(*batch))
+                if step % steps == 0:
+                    rows.append((name, rate, step // steps, float(validation_loss())))
+            model.set_weights(start)
     return pd.DataFrame(rows, columns=["optimizer", "learning_rate", "epoch", "val_loss"])
 
 

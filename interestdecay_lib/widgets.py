@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
@@ -245,6 +246,11 @@ def _bundle(result: Any) -> tuple[dict, dict]:
 def _picture(figure: Figure, kind: str) -> str:
     """The figure as a data address: few colours, so that a frame is 5 to 10 kB whatever is drawn."""
     raw, small = io.BytesIO(), io.BytesIO()
+    if layout := figure.get_layout_engine():  # savefig would draw everything once more to lay it out
+        figure.set_dpi(120)
+        layout.execute(figure)
+        with mpl.rc_context({"figure.constrained_layout.use": False}):
+            figure.set_layout_engine(None)
     figure.savefig(raw, format="png", dpi=120, pil_kwargs={"compress_level": 1})  # read again at once
     plt.close(figure)
     # maximum coverage keeps the colour of a single small point, where median cut would not

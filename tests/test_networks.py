@@ -196,6 +196,20 @@ def test_fit_seed_changes_the_order_of_the_batches_only(task):
     assert not weights_equal(*models)
 
 
+def test_an_epoch_visits_every_row_once_in_even_batches():
+    x = np.arange(21, dtype=np.float32)[:, None]
+    batches, steps = networks._shuffled(x, -x, 5, seed=1)
+    assert steps == 5
+    seen = [(a[:, 0].numpy(), b[:, 0].numpy()) for a, b in batches.take(2 * steps)]
+    epochs = seen[:steps], seen[steps:]
+    for epoch in epochs:
+        assert sorted(len(a) for a, _ in epoch) == [4, 4, 4, 4, 5]
+        assert sorted(np.concatenate([a for a, _ in epoch])) == x[:, 0].tolist()
+        assert all(np.array_equal(a, -b) for a, b in epoch)
+    first, second = (np.concatenate([a for a, _ in epoch]) for epoch in epochs)
+    assert not np.array_equal(first, second)
+
+
 @pytest.mark.slow
 def test_fit_leaves_the_global_generator_alone(task):
     networks.set_seed(3)

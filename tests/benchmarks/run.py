@@ -22,6 +22,7 @@ from statistics import median
 THREADS = 2
 os.environ.setdefault("POLARS_MAX_THREADS", str(THREADS))          # read when polars is imported
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(THREADS))      # the book's own choice is one
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", str(THREADS))
 HERE = Path(__file__).parent
 PACKAGES = ["numpy", "scipy", "pandas", "polars", "duckdb", "numba", "tensorflow", "keras"]
 

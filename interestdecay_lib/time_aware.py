@@ -424,10 +424,9 @@ class DecayAttention(_HalfLives, keras.layers.Layer):
     learned half-life :math:`\tau` for every head:
 
     .. math::
-        s_j = q \cdot \tanh(x_j K + b), \qquad
-        w_j = \sigma(s_j)\, 2^{-a_j/\tau} \quad\text{or}\quad
-        w = \mathrm{softmax}_j\bigl(s_j - a_j \ln 2/\tau\bigr), \qquad
-        y = \sum_j w_j\, x_j V
+        s_j &= q \cdot \tanh(x_j K + b), \qquad y = \sum_j w_j\, x_j V, \\
+        w_j &= \sigma(s_j)\, 2^{-a_j/\tau} \quad\text{or}\quad
+        w = \mathrm{softmax}_j\bigl(s_j - a_j \ln 2/\tau\bigr)
 
     Parameters
     ----------

@@ -219,7 +219,10 @@ def test(fast=False):
             begun = time.monotonic()
             student()
             stages.append(("the student edition", 0, None, minutes(begun)))
-            pages = [*pytest, "-n", "2", "--dist", "loadgroup", "-m", "page", "tests"]
+            begun = time.monotonic()
+            pdf()
+            stages.append(("the printed book", 0, None, minutes(begun)))
+            pages = [*pytest, "-n", "2", "-m", "page", "tests"]
             stage("its pages, in a browser", pages, "pages", BROWSER_PATH=browser())
         except Stop as stop:
             say(f"\n{stop}")

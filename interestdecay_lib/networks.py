@@ -520,6 +520,7 @@ def compare_optimizers(
         x, y = held_out
         return model.compute_loss(x, y, model(x, training=False))
 
+    batches, steps = _shuffled(x, y, batch_size, seed)
     first = float(validation_loss())
     for name in optimizers:
         optimizer = _optimizer(name, None, clipnorm)
@@ -530,9 +531,8 @@ def compare_optimizers(
             for variable, value in zip(optimizer.variables, empty, strict=True):
                 variable.assign(value)
             optimizer.learning_rate = rate
-            batches, steps = _shuffled(x, y, batch_size, seed)
             rows.append((name, rate, 0, first))
-            for step, batch in enumerate(batches.take(epochs * steps), start=1):
+            for step, batch in enumerate(batches.take(epochs * steps), start=1):  # begins anew each time
                 apply(gradients(*batch))
                 if step % steps == 0:
                     rows.append((name, rate, step // steps, float(validation_loss())))

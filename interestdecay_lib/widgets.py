@@ -246,12 +246,12 @@ def _bundle(result: Any) -> tuple[dict, dict]:
 def _picture(figure: Figure, kind: str) -> str:
     """The figure as a data address: few colours, so that a frame is 5 to 10 kB whatever is drawn."""
     raw, small = io.BytesIO(), io.BytesIO()
+    figure.set_dpi(120)
     if layout := figure.get_layout_engine():  # savefig would draw everything once more to lay it out
-        figure.set_dpi(120)
         layout.execute(figure)
         with mpl.rc_context({"figure.constrained_layout.use": False}):
             figure.set_layout_engine(None)
-    figure.savefig(raw, format="png", dpi=120, pil_kwargs={"compress_level": 1})  # read again at once
+    figure.savefig(raw, format="png", dpi=figure.dpi, pil_kwargs={"compress_level": 1})  # read again at once
     plt.close(figure)
     # maximum coverage keeps the colour of a single small point, where median cut would not
     few = Image.open(raw).convert("RGB").quantize(24, method=Image.Quantize.MAXCOVERAGE)

@@ -212,16 +212,12 @@ def test(fast=False):
             INTERESTDECAY_FIGURES="still",
         )
         say("\n== the book")
-        begun = time.monotonic()
         try:
-            book()
-            stages.append(("the book", 0, None, minutes(begun)))
-            begun = time.monotonic()
-            student()
-            stages.append(("the student edition", 0, None, minutes(begun)))
-            begun = time.monotonic()
-            pdf()
-            stages.append(("the printed book", 0, None, minutes(begun)))
+            editions = {"the book": book, "the student edition": student, "the printed book": pdf}
+            for title, make in editions.items():
+                begun = time.monotonic()
+                make()
+                stages.append((title, 0, None, minutes(begun)))
             pages = [*pytest, "-n", "2", "-m", "page", "tests"]
             stage("its pages, in a browser", pages, "pages", BROWSER_PATH=browser())
         except Stop as stop:

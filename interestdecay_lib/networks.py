@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import logging
 import os
+import platform
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -29,10 +30,25 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
-import keras
 import numpy as np
-import pandas as pd
-import tensorflow as tf
+
+
+def _require_avx() -> None:
+    """Say in one sentence what TensorFlow's builds for x86 say by ending the process."""
+    core = np._core if hasattr(np, "_core") else np.core  # NumPy 1 has the second only
+    x86 = platform.machine() in ("x86_64", "AMD64")
+    if x86 and not core._multiarray_umath.__cpu_features__.get("AVX", True):
+        raise ImportError(
+            "TensorFlow needs a processor with AVX instructions, which this one does not have. All that "
+            "trains no network works without: the other modules of this library, and their chapters"
+        )
+
+
+_require_avx()
+
+import keras  # noqa: E402
+import pandas as pd  # noqa: E402
+import tensorflow as tf  # noqa: E402
 
 logging.getLogger("tensorflow").setLevel(logging.ERROR)  # retracing hints; the import resets the level
 

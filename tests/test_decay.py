@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import integrate, stats
 
 from interestdecay_lib import decay
 from interestdecay_lib.decay import (
@@ -111,7 +111,7 @@ def test_bi_exponential_half_life_closed_form():
 def test_power_law_is_a_gamma_mixture_of_exponentials():
     b, s = 1.5, PowerLaw(10, 1.5).scale
     rate = np.linspace(0, 40 / s, 400_001)
-    mean = np.trapezoid(stats.gamma.pdf(rate, b, scale=1 / s) * np.exp(-rate * 25), rate)
+    mean = integrate.trapezoid(stats.gamma.pdf(rate, b, scale=1 / s) * np.exp(-rate * 25), rate)
     assert mean == pytest.approx(PowerLaw(10, 1.5)(25), rel=1e-5)
 
 

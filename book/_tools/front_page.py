@@ -15,7 +15,7 @@ from docutils.statemachine import StringList
 from sphinx.util.docutils import SphinxDirective
 
 from reading_time import TIME_LINE
-from tasks import CHAPTERS, ROOT, cache_folder
+from tasks import CHAPTERS, ROOT, cache_folder, failures
 
 QUESTION = re.compile(r"```\{admonition\} The question\n:class: question\n(.*?)\n```", re.DOTALL)
 
@@ -61,6 +61,8 @@ class LiveFigure(SphinxDirective):
     def run(self):
         self.env.note_reread()
         chapter, name = self.arguments
+        if chapter in failures():
+            return [nodes.paragraph("", "This figure could not be drawn here: its chapter failed.")]
         drawn = executed_figure(chapter, name)
         if self.env.app.builder.name == "singlehtml":  # on paper a still
             drawn = re.search("<img [^>]*>", drawn)[0]
@@ -122,6 +124,24 @@ def run_block(name, links, root):
     )
 
 
+def failed_block(told, repository=""):
+    """HTML for the top of a chapter whose execution failed here: which claim, and how to report it."""
+    what = html.escape(told["claim"] or told["error"])
+    also = f" ({html.escape(told['error'])})" if told["claim"] else ""
+    address = f"{repository.rstrip('/').removesuffix('.git')}/issues"
+    where = f'at <a href="{html.escape(address)}">{html.escape(address)}</a>' if repository else (
+        "to whoever gave you this book"
+    )
+    report = "\n".join([told["error"], "", told["processor"], told["versions"], "", told["cell"]])
+    return (
+        '<aside class="admonition danger failed-here" aria-label="This chapter failed here">'
+        '<p class="admonition-title">This chapter did not come out on this machine as its text says</p>'
+        f"<p>What failed: <code>{what}</code>{also}. The outputs below were computed elsewhere and are "
+        "stored with the book. A claim that depends on the machine is a mistake of the book: please report "
+        f"it {where}, with these lines.</p><pre>{html.escape(report)}</pre></aside>\n"
+    )
+
+
 def add_run_block(body, pagename, config, root):
     """The page's body with the block below the opening of a chapter."""
     if not pagename.startswith("chapters/"):
@@ -135,4 +155,8 @@ def add_run_block(body, pagename, config, root):
         theme.get("launch_buttons", {}).get("jupyterhub_url", ""),
     )
     head, section, rest = body.partition("\n<section id=")
+    told = failures().get(name)
+    if told:
+        title, end, opening_text = head.partition("</h1>")
+        head = title + end + "\n" + failed_block(told, theme.get("repository_url", "")) + opening_text
     return head + "\n" + run_block(name, links, root) + section.lstrip("\n") + rest if section else body

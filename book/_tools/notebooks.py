@@ -4,8 +4,12 @@ Runs in the book's environment; `tasks.py` calls it.
 """
 
 import hashlib
+import importlib.metadata
+import json
 import math
 import os
+import platform
+import re
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -13,17 +17,33 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 from reading_time import TIME_LINE, reading_minutes
-from tasks import BUILD, CHAPTERS, ROOT, cache_folder, code_fingerprint, say
+from tasks import (
+    BUILD,
+    CHAPTERS,
+    FAILED,
+    ROOT,
+    SOME_FAILED,
+    cache_folder,
+    code_fingerprint,
+    failures,
+    processor,
+    say,
+)
 
 TIMEOUT = 600  # seconds for one cell
+FAILURES = (CellExecutionError, CellTimeoutError, DeadKernelError)
+NAMED = ("numpy", "scipy", "pandas", "scikit-learn", "keras", "tensorflow-cpu", "tensorflow")
 
 
 def execute(notebook, folder, figures):
     """Run all cells in a fresh kernel; returns the seconds it took."""
     started = time.monotonic()
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None  # tells what has run from what has not
     client = NotebookClient(
         notebook,
         timeout=TIMEOUT,
@@ -38,31 +58,71 @@ def execute(notebook, folder, figures):
 
 
 def execute_for_book():
-    """Execute what the cache does not hold yet, two notebooks at a time."""
+    """Execute what the cache does not hold yet, two notebooks at a time.
+
+    A chapter that fails is put there with its stored outputs, so that the other pages can be built; a file in
+    `FAILED` says so on its page, and the next call tries it again.
+    """
     from jupyter_cache import get_cache
     from jupyter_cache.base import CacheBundleIn
 
     cache = get_cache(str(cache_folder()))
     notebooks = {path: nbformat.read(path, 4) for path in sorted(CHAPTERS.glob("*.ipynb"))}
-    waiting = {path: nb for path, nb in notebooks.items() if not _is_cached(cache, nb)}
+    again = failures()
+    waiting = {path: nb for path, nb in notebooks.items() if path.stem in again or not _is_cached(cache, nb)}
     waiting = dict(sorted(waiting.items(), key=lambda item: -stated_seconds(item[1])))  # the longest first
     say(f"Executing {len(waiting)} of {len(notebooks)} notebooks, the others are unchanged ...")
-    failed = []
+    FAILED.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(2) as pool:
         jobs = {pool.submit(execute, nb, path.parent, "page"): path for path, nb in waiting.items()}
         for done, job in enumerate(as_completed(jobs), start=1):
             path = jobs[job]
+            report = FAILED / f"{path.stem}.json"
             try:
                 seconds = job.result()
-            except CellExecutionError as error:
-                failed.append(path.name)
-                say(f"  {done}/{len(jobs)}  {path.stem}: FAILED\n{error}")
-                continue
-            bundle = CacheBundleIn(waiting[path], str(path), data={"execution_seconds": seconds})
-            cache.cache_notebook_bundle(bundle, overwrite=True)
-            say(f"  {done}/{len(jobs)}  {path.stem}: {seconds:.0f} s")
-    if failed:
-        sys.exit(f"Failed: {', '.join(failed)}")
+            except FAILURES as error:
+                told = failure(waiting[path], error)
+                report.write_text(json.dumps(told), encoding="utf-8")
+                say(f"  {done}/{len(jobs)}  {path.stem}: FAILED\n{told['error']}\nin\n{told['cell']}\n")
+                notebook, seconds = nbformat.read(path, 4), 0.0
+            else:
+                report.unlink(missing_ok=True)
+                notebook = waiting[path]
+                say(f"  {done}/{len(jobs)}  {path.stem}: {seconds:.0f} s")
+            bundle = CacheBundleIn(notebook, str(path), data={"execution_seconds": seconds})
+            cache.cache_notebook_bundle(bundle, overwrite=True, check_validity=seconds > 0)
+    for name in failures().keys() - {path.stem for path in notebooks}:  # a chapter that is no more
+        (FAILED / f"{name}.json").unlink()
+    if failures():
+        sys.exit(SOME_FAILED)
+
+
+def failure(notebook, error):
+    """What a report of a failed chapter needs: the claim, its cell, the processor, the versions."""
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    broken = [cell for cell in cells if any(out.output_type == "error" for out in cell.get("outputs", []))]
+    # a kernel that died, or took too long, left no error in a cell: it was the first without a number
+    cell = (broken or [c for c in cells if c.get("execution_count") is None] or cells)[0]
+    lines = [line for output in cell.outputs for line in output.get("traceback", [])]
+    trace = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(lines))
+    line = re.search(r"^-+> \d+ (.*)$", trace, flags=re.MULTILINE)
+    packages = {name: _version(name) for name in NAMED}
+    versions = {"Python": platform.python_version(), **{k: v for k, v in packages.items() if v}}
+    said = str(error).strip().splitlines()
+    return {
+        "claim": line[1].strip() if line else "",
+        "error": (said[-1] if broken and said else f"{type(error).__name__}: {error}")[:500],
+        "cell": cell.source,
+        "processor": f"{platform.system()} on {platform.machine()}: {processor()}",
+        "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
+    }
+
+
+def _version(package):
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def _is_cached(cache, notebook):

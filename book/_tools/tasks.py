@@ -6,7 +6,10 @@ python book/_tools/tasks.py book        the same as: make book
 
 import argparse
 import hashlib
+import json
 import os
+import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -20,8 +23,11 @@ BUILD = ROOT / "_build"
 HTML = BUILD / "html"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 CHAPTERS = ROOT / "chapters"
+FAILED = BUILD / "failed"  # a file for every chapter whose last execution failed here
+SOME_FAILED = 3  # how notebooks.py ends when the pages can be built nevertheless
 JUPYTER_BOOK = [str(PYTHON), "-c", "from jupyter_book.cli.main import main; main()", "build"]
 OLDEST, NEWEST = (3, 11), (3, 13)
+INSTRUCTIONS = {"avx512f": "AVX-512", "avx2": "AVX2", "avx": "AVX"}  # flag of the processor: its name
 
 
 class Stop(Exception):
@@ -75,22 +81,72 @@ def environment():
         say("Creating the environment .venv ...")
         # --clear: what an interrupted attempt left behind must not be mixed in
         run([sys.executable, "-m", "venv", "--clear", str(VENV)], "could not create .venv")
-    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    packages = sum(line[:1].isalnum() for line in lines)
-    say(f"Installing up to {packages} packages from the lock (about 2 GB on disk, a few minutes) ...")
+    lock = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    packages = sum(line[:1].isalnum() for line in lock.splitlines())
+    say(f"Installing up to {packages} packages from the lock (about 2 GB on disk, a minute or two) ...")
     pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check"]
-    follow(
-        [*pip, "install", "--no-deps", "--require-hashes", "-r", str(ROOT / "requirements.txt")],
-        counted="Collecting ",
-        failure="the packages could not be installed. Without a network? Set-up needs it once; after that "
-        "nothing does. What was downloaded is kept: run the same command again",
-    )
+    if not install_with_uv(pip, lock):
+        follow(
+            [*pip, "install", "--no-deps", "--require-hashes", "-r", str(ROOT / "requirements.txt")],
+            counted="Collecting ",
+            failure="the packages could not be installed. Without a network? Set-up needs it once; after "
+            "that nothing does. What was downloaded is kept: run the same command again",
+        )
     run(
         [*pip, "install", "-q", "--no-deps", "--no-build-isolation", "--no-index", "-e", str(ROOT)],
         "the library could not be installed into .venv",
     )
     stamp.write_text(wanted)
     say(f"The environment is ready ({minutes(started)}).")
+
+
+def install_with_uv(pip, lock):
+    """The lock, same hashes, with uv: downloads and unpacks side by side. False where it cannot; then pip."""
+    pinned = re.search(r"^uv==.*\n(?:    .*\n)*", lock, flags=re.MULTILINE)
+    first = VENV / "uv.txt"
+    first.write_text(pinned.group(), encoding="utf-8")
+    quiet = {"cwd": ROOT, "capture_output": True, "text": True, "check": False}
+    got = subprocess.run(
+        [*pip, "install", "-q", "--no-deps", "--require-hashes", "-r", str(first)], env=clean(), **quiet
+    )
+    if got.returncode:
+        return False
+    told = subprocess.run([*pip, "config", "list"], env=clean(), **quiet).stdout
+    options = ["--no-deps", "--require-hashes", "--compile-bytecode"]
+    # several indexes are searched like pip does; the hashes say that the right file was found
+    options += ["--index-strategy", "unsafe-best-match", "-r", str(ROOT / "requirements.txt")]
+    uv = [str(PYTHON), "-m", "uv", "pip", "install", "--python", str(PYTHON), *options]
+    done = subprocess.run(uv, env=clean(**uv_settings(told, os.environ)), **quiet)
+    if done.returncode:
+        last = " ".join(done.stderr.split())[-200:]
+        say(f"  uv could not ({last}); pip takes over ...")
+    return done.returncode == 0
+
+
+def uv_settings(pip_config, given):
+    """Where pip is told to look for packages, in uv's words; what uv itself is told (`given`) comes first."""
+    told = dict(re.findall(r"^[^=\n]*?[.]([\w-]+)='(.*)'$", pip_config, flags=re.MULTILINE))
+    words = {
+        "index-url": "UV_DEFAULT_INDEX",
+        "extra-index-url": "UV_EXTRA_INDEX_URL",
+        "find-links": "UV_FIND_LINKS",
+        "cert": "SSL_CERT_FILE",
+        "trusted-host": "UV_INSECURE_HOST",
+        "proxy": "ALL_PROXY",
+    }
+    return {theirs: told[ours] for ours, theirs in words.items() if ours in told and theirs not in given}
+
+
+def processor():
+    """The processor's name and the newest of its instructions that change last digits, for reports."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return platform.processor() or platform.machine()
+    found = dict(re.findall(r"^(model name|flags)\s*: (.*)$", text, flags=re.MULTILINE))
+    flags = set(found.get("flags", "").split())
+    newest = next((name for flag, name in INSTRUCTIONS.items() if flag in flags), "neither AVX nor AVX2")
+    return f"{found.get('model name', platform.machine())}, {newest}"
 
 
 def browser():
@@ -143,10 +199,11 @@ def book():
         return
     stamp.unlink(missing_ok=True)
     BUILD.mkdir(exist_ok=True)
-    run(
-        [str(PYTHON), str(ROOT / "book/_tools/notebooks.py"), "execute"],
-        "a notebook failed (its message stands above)",
-    )
+    failed_before = failures()
+    execute = [str(PYTHON), str(ROOT / "book/_tools/notebooks.py"), "execute"]
+    if subprocess.run(execute, cwd=ROOT, env=clean()).returncode not in (0, SOME_FAILED):
+        raise Stop("the notebooks could not be executed (the message stands above)")
+    failed = failures()
     executed = time.monotonic()
     say("Building the pages ...")
     log = BUILD / "book.log"
@@ -154,11 +211,12 @@ def book():
     index.unlink(missing_ok=True)
     # Sphinx rewrites pages whose text has changed; it cannot know what the book's own extension makes of them
     tools, made = BUILD / "tools.sha256", digest([ROOT / "book/_tools", ROOT / "book/_templates"])
-    if not tools.exists() or tools.read_text() != made:
+    if not tools.exists() or tools.read_text() != made or failed or failed_before:
         build.append("--all")
+    strict = [] if failed else ["-W"]  # a chapter's stored outputs may lack what its changed text asks for
     with log.open("w", encoding="utf-8") as output:
         code = subprocess.run(
-            [*build, "-n", "-W", "--keep-going"],
+            [*build, "-n", *strict, "--keep-going"],
             stdout=output,
             stderr=subprocess.STDOUT,
             env=clean(),
@@ -172,10 +230,26 @@ def book():
     for old in (BUILD / ".jupyter_cache").iterdir():
         if old.is_dir() and old != cache_folder():
             shutil.rmtree(old)
-    stamp.write_text(wanted)
     tools.write_text(made)
+    if failed:
+        raise Stop(
+            f"the book is at {index}, but {_and(failed)} did not come out on this machine as the text says: "
+            f"{'its page shows' if len(failed) == 1 else 'their pages show'} the stored outputs, which claim "
+            "failed, and how to report it"
+        )
+    stamp.write_text(wanted)
     say(f"Pages built in {minutes(executed)}; all of it took {minutes(started)}.")
     say(f"The book is at {index}")
+
+
+def failures():
+    """What failed in the last execution, by chapter (see `notebooks.failure`)."""
+    return {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in sorted(FAILED.glob("*.json"))}
+
+
+def _and(names):
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def test(fast=False):
@@ -205,24 +279,31 @@ def test(fast=False):
         COVERAGE_FILE=str(BUILD / "coverage.data"),
     )
     if not fast:
+
+        def made(title, make):
+            say(f"\n== {title}")
+            begun = time.monotonic()
+            try:
+                make()
+            except Stop as stop:
+                say(f"\n{stop}")
+                stages.append((title, 1, None, minutes(begun)))
+                return False
+            stages.append((title, 0, None, minutes(begun)))
+            return True
+
+        there = made("the book", book)
+        nbval = ["-n", "2", "--dist", "loadfile", "-p", "replay", "--nbval", "--nbval-cell-timeout=600"]
         stage(
             "every notebook, strictly compared (nbval)",
-            [*pytest, "-n", "2", "--dist", "loadfile", "--nbval", "--nbval-cell-timeout=600", str(CHAPTERS)],
+            [*pytest, *nbval, str(CHAPTERS)],
             "notebooks",
             INTERESTDECAY_FIGURES="still",
+            PYTHONPATH=str(ROOT / "book/_tools"),
         )
-        say("\n== the book")
-        try:
-            editions = {"the book": book, "the student edition": student, "the printed book": pdf}
-            for title, make in editions.items():
-                begun = time.monotonic()
-                make()
-                stages.append((title, 0, None, minutes(begun)))
+        if there and made("the student edition", student) and made("the printed book", pdf):
             pages = [*pytest, "-n", "2", "-m", "page", "tests"]
             stage("its pages, in a browser", pages, "pages", BROWSER_PATH=browser())
-        except Stop as stop:
-            say(f"\n{stop}")
-            stages.append(("the book and its pages", 1, None, minutes(begun)))
     summary(stages, started)
 
 
@@ -275,7 +356,8 @@ def instructor():
 
 def _edition(name):
     environment()
-    run([str(PYTHON), str(ROOT / "book/_tools/notebooks.py"), "execute"], "a notebook failed (see above)")
+    execute = [str(PYTHON), str(ROOT / "book/_tools/notebooks.py"), "execute"]
+    run(execute, "a chapter did not come out on this machine (see above), so no edition is made of it")
     run([str(PYTHON), str(ROOT / "book/_tools/editions.py"), name], f"the {name} edition was not made")
 
 
@@ -337,6 +419,22 @@ def benchmark():
     run(models, "the comparison of models stopped; what it trained is kept: run the same command again")
     run([str(PYTHON), str(ROOT / "book/_tools/status.py")], "the status page could not be written")
     say("Stored. Now `make notebooks` renews the chapters that print the ratios and scores.")
+
+
+def robust(names):
+    """Repeat what trains in other worlds: seeds, rounding, instruction sets (an hour, resumable)."""
+    environment()
+    command = [str(PYTHON), str(ROOT / "book/_tools/robust.py"), *names]
+    code = subprocess.run(command, cwd=ROOT, env=clean()).returncode
+    run([str(PYTHON), str(ROOT / "book/_tools/status.py")], "the status page could not be written")
+    if code:
+        raise Stop("not every claim keeps its distance (they stand above)")
+
+
+def other_versions(which):
+    """The tests with the newest versions that fit together, or with the lowest that are promised."""
+    environment()
+    run([str(PYTHON), str(ROOT / "book/_tools/versions.py"), which], "not everything passes (see above)")
 
 
 def measure():
@@ -416,6 +514,8 @@ COMMANDS = {
     "book": book,
     "test": test,
     "test-fast": lambda: test(fast=True),
+    "test-newest": lambda: other_versions("newest"),
+    "test-oldest": lambda: other_versions("oldest"),
     "notebooks": notebooks,
     "student": student,
     "instructor": instructor,
@@ -425,6 +525,7 @@ COMMANDS = {
     "links": links,
     "lock": lock,
     "benchmark": benchmark,
+    "robust": robust,
     "measure": measure,
     "clean": clean_up,
     "environment": environment,
@@ -435,7 +536,7 @@ COMMANDS = {
 def main(arguments=None):
     parser = argparse.ArgumentParser(description="The commands of the book (make help lists them).")
     parser.add_argument("command", choices=COMMANDS)
-    parser.add_argument("paths", nargs="*", help="notebooks (for notebooks) or chapters (for export)")
+    parser.add_argument("paths", nargs="*", help="notebooks (notebooks), chapters (export, robust)")
     given = parser.parse_args(arguments)
     try:
         if not OLDEST <= sys.version_info[:2] <= NEWEST:
@@ -444,7 +545,7 @@ def main(arguments=None):
                 "make {} PYTHON=python3.12".format(*sys.version_info[:2], *OLDEST, *NEWEST, given.command)
             )
         command = COMMANDS[given.command]
-        command(given.paths) if given.command in ("notebooks", "export") else command()
+        command(given.paths) if given.command in ("notebooks", "export", "robust") else command()
     except Stop as stop:
         sys.exit(f"\nStopped: {stop}")
     except KeyboardInterrupt:

@@ -1,0 +1,124 @@
+"""`make test-newest` and `make test-oldest`: does the book hold with other versions than the lock's?
+
+newest   requirements.in resolved anew, as a reader who installs without the lock gets it: all tests that need
+         no browser, and every notebook under nbval
+oldest   the lowest versions that pyproject.toml promises: the library's tests and documented examples
+
+Each has an environment of its own in _build/versions, made anew when what was resolved changes; the book's
+own environment stays as it is. Needs the network. Runs in the book's environment; `tasks.py` calls it.
+"""
+
+import os
+import re
+import subprocess
+import sys
+
+from tasks import BUILD, CHAPTERS, ROOT, Stop, clean, follow, say, uv_settings
+
+UV = [sys.executable, "-m", "uv"]
+#: What the library's tests need beside what they test; its versions may be anything that fits.
+ORACLES = "pytest pytest-xdist hypothesis statsmodels tqdm pillow recbole==1.2.1".split()
+#: Tests of the library alone: they import nothing of the book's tools.
+LIBRARY = """checks customer_base datasets decay evaluation event_networks events fitting imports interest
+lstm networks plots sequences time_aware widgets""".split()
+
+
+def newest():
+    say("Resolving requirements.in anew ...")
+    wanted = _resolved("newest", ["requirements.in"])
+    lock, found = _versions((ROOT / "requirements.txt").read_text(encoding="utf-8")), _versions(wanted)
+    changed = [f"  {name} {lock[name]} -> {found[name]}" for name in sorted(lock.keys() & found.keys())]
+    changed = [line for line in changed if line.split()[1] != line.split()[3]]
+    say("\n".join([f"{len(changed)} packages differ from the lock:", *changed]))
+    python = _environment("newest", wanted)
+    _run(
+        "the tests without a browser",
+        [str(python), *_pytest(), "-m", "not page", "tests", "interestdecay_lib"],
+        "every notebook (nbval)",
+        [str(python), *_pytest(), "--nbval", "--nbval-cell-timeout=600", str(CHAPTERS)],
+    )
+
+
+def oldest():
+    """The floor of pyproject.toml, on the oldest Python it allows if this is one."""
+    say("Resolving the lowest versions that pyproject.toml promises ...")
+    promised = _resolved("oldest", ["pyproject.toml", "--all-extras", "--resolution", "lowest-direct"])
+    floor = BUILD / "versions/oldest.txt"
+    tests = BUILD / "versions/oracles.in"
+    tests.write_text("\n".join(ORACLES), encoding="utf-8")
+    wanted = _resolved("oldest-tests", [str(floor), str(tests)])
+    say("  " + ", ".join(f"{name} {version}" for name, version in _declared(promised).items()))
+    python = _environment("oldest", wanted)
+    files = [f"tests/test_{name}.py" for name in LIBRARY]
+    _run("the library", [str(python), *_pytest(), "-m", "not page", *files, "interestdecay_lib"])
+
+
+def _pytest():
+    return ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "2", "--dist", "loadfile"]
+
+
+def _run(*titled):
+    failed = []
+    for title, command in zip(titled[::2], titled[1::2], strict=True):
+        say(f"\n== {title}")
+        if subprocess.run(command, cwd=ROOT, env=clean(INTERESTDECAY_FIGURES="still")).returncode:
+            failed.append(title)
+    if failed:
+        raise Stop(f"with these versions something is different: {' and '.join(failed)} (see above)")
+
+
+def _resolved(name, sources):
+    """The text of a list of exact versions for this Python and system."""
+    target = BUILD / f"versions/{name}.txt"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    options = ["-q", "--no-header", "--no-annotate", "--index-strategy", "unsafe-best-match"]
+    command = [*UV, "pip", "compile", *options, "--python", sys.executable, *sources, "-o", str(target)]
+    target.unlink(missing_ok=True)  # uv would keep to what stands there
+    done = subprocess.run(command, cwd=ROOT, env=_settings(), capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Stop(f"these versions do not fit together:\n{done.stderr[-2000:]}")
+    return target.read_text(encoding="utf-8")
+
+
+def _environment(name, wanted):
+    folder = BUILD / "versions" / name
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    stamp = folder / "installed.txt"
+    if not (stamp.exists() and stamp.read_text(encoding="utf-8") == wanted):
+        say("Installing them into an environment of their own ...")
+        follow([*UV, "venv", "--clear", "-q", "--python", sys.executable, str(folder)], "-", "no environment")
+        listed = BUILD / f"versions/{name}.install"
+        listed.write_text(wanted, encoding="utf-8")
+        options = ["--python", str(python), "--no-deps", "--compile-bytecode"]
+        options += ["--index-strategy", "unsafe-best-match"]
+        install = [*UV, "pip", "install", "-q", *options]
+        for what in (["-r", str(listed)], ["-e", str(ROOT)]):
+            done = subprocess.run([*install, *what], cwd=ROOT, env=_settings(), check=False)
+            if done.returncode:
+                raise Stop("the packages could not be installed (the network is needed)")
+        stamp.write_text(wanted, encoding="utf-8")
+    return python
+
+
+def _settings():
+    told = [sys.executable, "-m", "pip", "config", "list"]
+    text = subprocess.run(told, env=clean(), capture_output=True, text=True, check=False).stdout
+    return clean(**uv_settings(text, os.environ))
+
+
+def _versions(text):
+    return dict(re.findall(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", text, flags=re.MULTILINE))
+
+
+def _declared(text):
+    """Of the resolved versions those that pyproject.toml names."""
+    names = set(re.findall(r'"([A-Za-z0-9_-]+)[=>]=', (ROOT / "pyproject.toml").read_text(encoding="utf-8")))
+    return {name: version for name, version in _versions(text).items() if name in names}
+
+
+if __name__ == "__main__":
+    os.chdir(ROOT)
+    try:
+        {"newest": newest, "oldest": oldest}[sys.argv[1]]()
+    except Stop as stop:
+        sys.exit(f"\nStopped: {stop}")

@@ -2,7 +2,8 @@
 PYTHON ?= python3
 TASKS = $(PYTHON) book/_tools/tasks.py
 
-.PHONY: help book test test-fast lab pdf links notebooks student instructor export benchmark measure lock clean
+.PHONY: help book test test-fast test-newest test-oldest lab pdf links notebooks student instructor export \
+        benchmark robust measure lock clean
 help:        ## list the commands
 	@echo "make book        build the book into _build/html (sets up the environment the first time)"
 	@echo "make test        everything: ruff, library, notebooks (nbval, strict), build, pages in a browser"
@@ -15,11 +16,14 @@ help:        ## list the commands
 	@echo "make instructor  the edition with solutions and answer key, in _build/instructor"
 	@echo "make export CHAPTER=decay_formula   one chapter as a zip for a learning platform"
 	@echo "make benchmark   measure the library, train and score every model (half an hour; goes on where it stopped)"
+	@echo "make robust      repeat what trains with other seeds, rounding and instruction sets (an hour; resumable)"
+	@echo "make test-newest the tests and notebooks with the newest versions that fit together (needs the network)"
+	@echo "make test-oldest the library's tests with the lowest versions that it promises (needs the network)"
 	@echo "make measure     weigh the built pages, time them on an emulated phone, store both"
 	@echo "make lock        compile requirements.in into requirements.txt (needs the network)"
 	@echo "make clean       remove everything generated, the environment included"
 	@echo "Another Python:  make book PYTHON=python3.12"
-book test test-fast lab pdf links notebooks student instructor benchmark measure lock clean:
+book test test-fast test-newest test-oldest lab pdf links notebooks student instructor benchmark measure lock clean:
 	@$(TASKS) $@
-export:
-	@$(TASKS) export $(CHAPTER)
+export robust:
+	@$(TASKS) $@ $(CHAPTER)

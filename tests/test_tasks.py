@@ -104,13 +104,15 @@ def test_a_browser_that_is_not_there_is_named(monkeypatch):
 
 
 def test_the_status_page_shows_the_stored_benchmark():
-    results, pages = (json.loads(file.read_text(encoding="utf-8")) for file in (status.RESULTS, status.PAGES))
+    files = (status.RESULTS, status.PAGES, status.ROBUST)
+    results, pages, robust = (json.loads(file.read_text(encoding="utf-8")) for file in files)
     text = status.PAGE.read_text(encoding="utf-8")
     assert status.renewed() == text, "run `make benchmark` or `make measure`, or book/_tools/status.py"
     results["windows"][0]["ratio_to_book"] = 123456.0
     pages["site_megabytes"] = 654.0
-    assert "123,456" in status.page(text, results, pages)
-    assert "has 654 MB" in status.page(text, results, pages)
+    robust["processor"] = "an abacus"
+    renewed = status.page(text, results, pages, robust)
+    assert "123,456" in renewed and "has 654 MB" in renewed and "Measured on an abacus" in renewed
 
 
 def test_counts_of_a_report(tmp_path):
@@ -200,3 +202,91 @@ def test_the_picture_for_messengers_needs_an_address():
     assert 'content="https://example.org/book/_static/social.png"' in social_card.meta_tags(
         "A", "B", "chapters/x", "https://example.org/book/"
     )
+
+
+# --------------------------------------------------------------------------- a chapter that fails here
+
+
+def _failing(source):
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(text) for text in ("value = 3", source, "print('later')")],
+        metadata={"kernelspec": {"name": "python3", "display_name": "P"}},
+    )
+    for cell in notebook.cells:  # as stored: every cell has run
+        cell.execution_count, cell.outputs = 1, [nbformat.v4.new_output("stream", name="stdout", text="x")]
+    return notebook
+
+
+@pytest.mark.parametrize(
+    ("source", "claim", "error"),
+    [
+        ("gap = 2\nassert value < gap, 'wide'", "assert value < gap, 'wide'", "AssertionError: wide"),
+        ("import os\nos._exit(1)", "", "DeadKernelError: Kernel died"),
+    ],
+)
+def test_a_failed_chapter_says_which_claim_failed_and_where(tmp_path, source, claim, error):
+    notebook = _failing(source)
+    with pytest.raises(notebooks.FAILURES) as raised:
+        notebooks.execute(notebook, tmp_path, "still")
+    told = notebooks.failure(notebook, raised.value)
+    assert told["claim"] == claim and error in told["error"] and told["cell"] == source
+    assert "numpy " in told["versions"] and "Python 3." in told["versions"] and told["processor"]
+
+
+TOLD = {
+    "claim": "assert a < b",
+    "error": "AssertionError",
+    "cell": "x = '<b>'\nassert a < b",
+    "processor": "an abacus",
+    "versions": "numpy 9",
+}
+
+
+def test_the_page_of_a_failed_chapter_has_a_box_with_what_to_report(monkeypatch):
+    monkeypatch.setattr(front_page, "failures", lambda: {"first_look": TOLD})
+    body = '<section><h1>A</h1><p>Opening.</p>\n<section id="b"><h2>B</h2></section></section>'
+    config = types.SimpleNamespace(html_theme_options={"repository_url": "https://example.org/a.git"})
+    shown = front_page.add_run_block(body, "chapters/first_look", config, "../")
+    assert shown.index("</h1>") < shown.index("failed-here") < shown.index("Opening.")
+    for part in ("assert a &lt; b", "an abacus", "numpy 9", "&lt;b&gt;", "https://example.org/a/issues"):
+        assert part in shown
+    assert "failed-here" not in front_page.add_run_block(body, "chapters/decay_formula", config, "../")
+
+
+def test_a_failed_chapter_leaves_a_book_and_one_sentence(tree, monkeypatch):
+    build = tree / "_build"
+    monkeypatch.setattr(tasks, "BUILD", build)
+    monkeypatch.setattr(tasks, "HTML", build / "html")
+    monkeypatch.setattr(tasks, "FAILED", build / "failed")
+    monkeypatch.setattr(tasks, "environment", lambda: None)
+    commands = []
+
+    def run(command, **options):
+        commands.append(command)
+        if "execute" in command:
+            (build / "failed").mkdir(parents=True)
+            (build / "failed/first_look.json").write_text(json.dumps(TOLD))
+            (build / ".jupyter_cache").mkdir()
+            return types.SimpleNamespace(returncode=tasks.SOME_FAILED)
+        (build / "html").mkdir()
+        (build / "html/index.html").write_text("the book")
+        return types.SimpleNamespace(returncode=0)
+
+    monkeypatch.setattr(tasks.subprocess, "run", run)
+    for folder in ("_tools", "_templates"):
+        (tree / "book" / folder).mkdir()
+    with pytest.raises(tasks.Stop, match=r"the book is at .*index\.html, but first_look did not come out"):
+        tasks.book()
+    assert len(commands) == 2 and "-W" not in commands[1] and "--all" in commands[1]
+    assert not (build / "book.sha256").exists(), "the next call tries again"
+
+
+def test_pips_settings_in_uvs_words():
+    told = "global.index-url='https://a/simple'\nglobal.extra-index-url='b c'\n:env:.cert='/d.crt'\n"
+    assert tasks.uv_settings(told, {}) == {
+        "UV_DEFAULT_INDEX": "https://a/simple",
+        "UV_EXTRA_INDEX_URL": "b c",
+        "SSL_CERT_FILE": "/d.crt",
+    }
+    assert "UV_DEFAULT_INDEX" not in tasks.uv_settings(told, {"UV_DEFAULT_INDEX": "https://mine"})
+    assert tasks.uv_settings("", {}) == {}

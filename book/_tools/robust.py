@@ -270,6 +270,8 @@ def report():
             found = inventory(kind, folder.name)
             if found:
                 result[kind][folder.name] = found
+    for name, found in result["chapters"].items():
+        found["asserted"] = claims_of(nbformat.read(CHAPTERS / f"{name}.ipynb", 4))
     OUTPUT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     return weak(result)
 
@@ -294,7 +296,8 @@ def claims_of(notebook):
     found = []
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            tree = ast.walk(ast.parse(cell.source))
+            lines = [line for line in cell.source.splitlines() if not line.lstrip().startswith(("%", "!"))]
+            tree = ast.walk(ast.parse("\n".join(lines)))
             found += [ast.unparse(node.test) for node in tree if isinstance(node, ast.Assert)]
     return found
 

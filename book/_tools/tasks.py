@@ -52,7 +52,7 @@ def digest(paths, salt=""):
 def code_fingerprint():
     """Changes with what every executed notebook depends on: library, lock, Python, the stored ratios."""
     version = "{}.{}".format(*sys.version_info[:2])
-    stored = [f"tests/benchmarks/{name}.json" for name in ("results", "model_comparison")]
+    stored = [f"tests/benchmarks/{name}.json" for name in ("results", "model_comparison", "training_runs")]
     names = ["interestdecay_lib", "requirements.txt", *stored]
     return digest([ROOT / name for name in names if (ROOT / name).exists()], salt=version)[:16]
 
@@ -417,6 +417,8 @@ def benchmark():
     run(command, "the benchmark failed", OPENBLAS_NUM_THREADS=str(os.cpu_count()))
     models = [str(PYTHON), str(ROOT / "tests/benchmarks/compare_models.py")]
     run(models, "the comparison of models stopped; what it trained is kept: run the same command again")
+    seeds = [str(PYTHON), str(ROOT / "tests/benchmarks/training_runs.py")]
+    run(seeds, "the repeated trainings stopped; what is done is kept: run the same command again")
     run([str(PYTHON), str(ROOT / "book/_tools/status.py")], "the status page could not be written")
     say("Stored. Now `make notebooks` renews the chapters that print the ratios and scores.")
 

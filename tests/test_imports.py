@@ -45,3 +45,18 @@ def test_the_core_adds_little_to_its_three_libraries():
     base = "import numpy, pandas, scipy.optimize, scipy.special, scipy.linalg.blas"
     seconds = min(_import(f"{base}\nbegun = time.perf_counter()\n{core}")[0] for _ in range(2))
     assert seconds < 0.5
+
+
+def test_a_processor_without_avx_gets_one_sentence():
+    code = (
+        "import numpy as np\n"
+        "core = np._core if hasattr(np, '_core') else np.core\n"
+        "core._multiarray_umath.__cpu_features__['AVX'] = False\n"
+        "import platform\n"
+        "platform.machine = lambda: 'x86_64'\n"
+        "import interestdecay_lib.networks\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("ImportError: TensorFlow needs a processor with AVX") and done.returncode == 1
+    assert "that trains no network works without" in last

@@ -282,7 +282,7 @@ def test_a_failed_chapter_leaves_a_book_and_one_sentence(tree, monkeypatch):
 
 
 def test_pips_settings_in_uvs_words():
-    told = "global.index-url='https://a/simple'\nglobal.extra-index-url='b c'\n:env:.cert='/d.crt'\n"
+    told = "global.index-url='https://a/simple'\nglobal.extra-index-url='b\\nc'\n:env:.cert='/d.crt'\n"
     assert tasks.uv_settings(told, {}) == {
         "UV_DEFAULT_INDEX": "https://a/simple",
         "UV_EXTRA_INDEX_URL": "b c",

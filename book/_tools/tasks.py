@@ -126,6 +126,7 @@ def install_with_uv(pip, lock):
 def uv_settings(pip_config, given):
     """Where pip is told to look for packages, in uv's words; what uv itself is told (`given`) comes first."""
     told = dict(re.findall(r"^[^=\n]*?[.]([\w-]+)='(.*)'$", pip_config, flags=re.MULTILINE))
+    told = {name: " ".join(value.replace("\\n", " ").split()) for name, value in told.items()}
     words = {
         "index-url": "UV_DEFAULT_INDEX",
         "extra-index-url": "UV_EXTRA_INDEX_URL",
@@ -274,7 +275,7 @@ def test(fast=False):
     coverage = ["--cov", "--cov-report=term:skip-covered", f"--cov-report=html:{BUILD / 'coverage'}"]
     stage(
         "the library",
-        [*pytest, "-n", "2", "--dist", "loadfile", *([] if fast else coverage), "-m", kind],
+        [*pytest, "-n", "2", "--dist", "loadfile", "--durations=20", *([] if fast else coverage), "-m", kind],
         "library",
         COVERAGE_FILE=str(BUILD / "coverage.data"),
     )

@@ -126,7 +126,7 @@ def enter(number):
     from interestdecay_lib import networks
 
     keras, tf = networks.keras, networks.tf
-    shift, noise = 1000 * number, np.random.default_rng(number)
+    shift = 1000 * number
 
     def shifted(seed):
         return seed + shift if isinstance(seed, int) and not isinstance(seed, bool) else seed
@@ -147,8 +147,9 @@ def enter(number):
     tf.random.experimental.stateless_shuffle = lambda value, seed: shuffle(value, [seed[0] + shift, seed[1]])
 
     def nudge(model):
-        for weight in model.trainable_variables:
+        for position, weight in enumerate(model.trainable_variables):
             values = weight.numpy()
+            noise = np.random.default_rng([number, position])  # two equal models stay equal
             weight.assign(values * (1 + PERTURBATION * noise.standard_normal(values.shape)))
 
     def nudged(train):

@@ -396,6 +396,9 @@ def _resampled_weights(n: int, groups: ArrayLike | None, replicates: int, seed: 
     code = None
     if groups is not None:
         code = pd.factorize(np.asarray(groups))[0]
+        missing = int((code < 0).sum())
+        if missing:
+            raise ValueError(f"groups has {missing:,} missing values; every row belongs to one customer")
         if code.shape != (n,):
             raise ValueError(f"groups must give one customer a row, shape ({n},), got {np.shape(groups)}")
     units = n if code is None else int(code.max()) + 1

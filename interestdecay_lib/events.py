@@ -14,6 +14,7 @@ import csv
 import difflib
 import io
 import re
+import threading
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -51,6 +52,7 @@ _OFFSET = re.compile(
 _DATE_ONLY = re.compile(r"\d{4}(?:-\d{1,2}){1,2}|\d{4,8}")  # its last part is no offset
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _CHUNK = 1 << 20
+_ONE_READER = threading.Lock()
 
 
 class EventLogError(ValueError):
@@ -248,9 +250,8 @@ earlier row; choose duplicates="keep", "merge" (one row each, values summed) or 
     """
     if not isinstance(df, pd.DataFrame):
         raise EventLogError(
-            f"expected a pandas DataFrame, got {type(df).__module__.partition('.')[0]}."
-            f"{type(df).__name__}; to read a file, use read_events(path)"
-            + (", and convert this one with .to_pandas()" if hasattr(df, "to_pandas") else "")
+            f"expected a pandas DataFrame, got {type(df).__name__}; to read a file, use read_events(path)"
+            + (f", for a table of {_package(df)} .to_pandas()" if hasattr(df, "to_pandas") else "")
         )
     return _build(
         df.reset_index(drop=True),
@@ -347,6 +348,10 @@ def _build(
     }
     table.attrs = {"report": report}
     return table
+
+
+def _package(thing: object) -> str:
+    return type(thing).__module__.partition(".")[0]
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -855,6 +860,7 @@ def _parse(path: Path, encoding: str, delimiter: str | None, max_line: int, want
     if delimiter is not None and (not isinstance(delimiter, str) or len(delimiter) != 1):
         raise EventLogError(f"delimiter must be one character, got {delimiter!r}")
     encoding = "utf-8-sig" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding
+    _ONE_READER.acquire()  # the limit is one for the whole process
     limit_before = csv.field_size_limit(max_line)
     try:
         with path.open(encoding=encoding, newline="") as file:
@@ -888,6 +894,7 @@ def _parse(path: Path, encoding: str, delimiter: str | None, max_line: int, want
                 raise EventLogError(f"line {start} of {path.name}: {hint}", [start]) from error
     finally:
         csv.field_size_limit(limit_before)
+        _ONE_READER.release()
     if header is None:
         raise EventLogError(f"{path.name} holds nothing but blank lines")
     if uneven:

@@ -1044,7 +1044,7 @@ def compare_curves(data: Counts, curves: Sequence[type[DecayCurve] | str] | None
         ``gain``, the held-out log likelihood above that of the reference per 1,000 customers; ``low`` and
         ``high``, its interval; ``half_life``, fitted to all customers; ``converged``, whether all fits did,
         and ``at_bound``, the parameters of the fit to all customers that ended on a bound.
-        ``attrs["gains"]`` holds the replicates' gains.
+        ``attrs["gains"]`` holds the replicates' gains, a list a curve.
 
     Raises
     ------
@@ -1122,5 +1122,6 @@ def compare_curves(data: Counts, curves: Sequence[type[DecayCurve] | str] | None
         [True] * len(extra))
     table["at_bound"] = [", ".join(fit.at_bound) for fit in fits] + [""] * len(extra)
     table = table.sort_values("gain", ascending=False, kind="stable")
-    table.attrs["gains"] = pd.DataFrame(drawn, columns=[*names, *extra])
+    # as lists: pandas compares attributes when it prints a wide table, which a frame does not survive
+    table.attrs["gains"] = dict(zip([*names, *extra], drawn.T.tolist(), strict=True))
     return table

@@ -410,6 +410,8 @@ class DecayedCounter:
             self.value, self.time = self.value * self._kept(t - self.time) + value, t
         else:
             self.value += value * self._kept(self.time - t)
+        if not math.isfinite(self.value):
+            raise ValueError("the sum leaves the range of double precision: use smaller weights")
 
     def _kept(self, age: float | pd.Timedelta) -> float:
         return 2.0 ** -(age / self.half_life)

@@ -106,10 +106,11 @@ def _user_slices(past: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray
 
 
 def _check_known(users: pd.Index, log: pd.DataFrame) -> None:
-    """Users are distinct, and not all strangers, as texts are to a log with numbers."""
+    """Users are distinct, and of the log's type: texts are strangers to a log with numbers."""
     _check_distinct(users)
     known = pd.Index(log["user_id"].unique())
-    if len(users) and len(known) and not users.isin(known).any():
+    numbers = [pd.api.types.is_numeric_dtype(index.dtype) for index in (users, known)]
+    if len(users) and len(known) and numbers[0] != numbers[1] and not users.isin(known).any():
         raise ValueError(f"none of the {len(users):,} users occurs in the log: they are {users.dtype} such "
                          f"as {users[0]!r}, the log's are {known.dtype} such as {known[0]!r}")
 

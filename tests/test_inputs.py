@@ -1,6 +1,7 @@
 """Ordinary input of the kinds that public bug reports are about: the right value, or an error."""
 
 import unicodedata
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -292,3 +293,57 @@ def test_a_name_has_one_set_of_numbers_however_it_is_written(name):
     assert all(numbers == drawn[0] for numbers in drawn)
     two = library_checks.given("decay_formula-1", f"{name} {name}")
     assert two == library_checks.given("decay_formula-1", f"{name} \u00a0 {name}")
+
+
+# ------------------------------------------------------------------------ what one function hands to another
+
+
+def test_a_table_of_curves_prints_at_any_width():
+    table = fitting.compare_curves(_rates(), replicates=5, progress=False)
+    for width in (40, 80, 200):
+        with pd.option_context("display.width", width, "display.max_columns", 4):
+            assert "gain" in str(table)
+    assert pd.concat([table, table]).shape == (2 * len(table), table.shape[1])
+
+
+def _rates():
+    from interestdecay_lib.datasets import load_cdnow
+
+    return fitting.rate_since_first(load_cdnow(sample=True))
+
+
+def test_a_whole_forecast_is_not_scored_as_two_seeds():
+    y = np.array([0, 1, 0, 1])
+    forecast = evaluation.Forecast(np.full(4, 0.5), np.full(4, 0.7))
+    for score in (
+        lambda f: evaluation.comparison_table(y, {"model": f, "other": f.p}, ["log_loss"], reference="other"),
+        lambda f: evaluation.bootstrap_interval("brier", y, f, replicates=5),
+    ):
+        with pytest.raises(ValueError, match=r"forecast\.p or forecast\.mu"):
+            score(forecast)
+
+
+def test_a_counter_says_when_it_overflows():
+    counter = interest.DecayedCounter(7.0)
+    counter.add(1, 1e308)
+    with pytest.raises(ValueError, match="range of double precision"):
+        counter.add(1, 1e308)
+
+
+def test_files_read_in_threads_do_not_disturb_each_other(folder):
+    long = _file(folder, "user_id,timestamp,note", f"1,2024-01-01,{'x' * 2000}")
+    short = folder / "short.csv"
+    short.write_text("user_id,timestamp\n1,2024-01-01\n")
+    with ThreadPoolExecutor(4) as pool:
+        jobs = [pool.submit(read_events, short, max_line_length=100) for _ in range(20)]
+        jobs += [pool.submit(read_events, long) for _ in range(20)]
+        assert {len(job.result()) for job in jobs} == {1}
+
+
+def test_a_table_of_another_library_gets_the_way_to_convert_it():
+    class Frame:
+        def to_pandas(self): ...
+
+    Frame.__module__ = "polars.dataframe"
+    with pytest.raises(EventLogError, match=r"got Frame; .* table of polars \.to_pandas\(\)"):
+        validate_events(Frame())

@@ -32,6 +32,7 @@ import importlib
 import itertools
 import numbers
 import pkgutil
+import unicodedata
 import warnings
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
@@ -209,7 +210,8 @@ def given(name: str, student: str) -> dict[str, Any]:
         raise ValueError(exercise.message)
     if not exercise.variants:
         raise ValueError(f'"{name}" has the same numbers for everybody')
-    who = str(student).strip().casefold()
+    # one name however it is encoded or spaced: a list made on a Mac spells Zoë with two characters
+    who = " ".join(unicodedata.normalize("NFKC", str(student)).split()).casefold()
     drawn = {}
     for argument, values in exercise.variants.items():
         digest = hashlib.sha256(f"{name}|{argument}|{who}".encode()).digest()

@@ -26,12 +26,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+from scipy.integrate import trapezoid
 from scipy.optimize import minimize
-from scipy.special import betaln, exprel, gammaln, hyp2f1, psi, xlog1py
+from scipy.special import betaln, expit, exprel, gammaln, hyp2f1, log_expit, psi, xlog1py
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(32)
 _NATS = 38.0        # an integrand that has fallen by this many powers of e adds nothing in double precision
 _BOUND = 14.0       # parameters are sought within a factor of exp(14) around 1, or around the mean T
+_LARGE = 50.0       # above it the closed form of BG/NBD's expected purchases loses digits, then overflows
 _POLE = 1e-5        # so near a = 1 the expected purchases of BG/NBD, 0/0 there, are interpolated
 
 
@@ -532,8 +534,41 @@ class BGNBD(_CustomerBase):
             low, high = if_alive(1 - _POLE), if_alive(1 + _POLE)
             mean = low + (high - low) * (self.a - 1 + _POLE) / (2 * _POLE)
         else:
-            mean = if_alive(self.a)
+            with np.errstate(all="ignore"):
+                mean = if_alive(self.a)
+        if max(self.r, self.a, self.b) > _LARGE or not np.all(np.isfinite(mean)):
+            mean = self._mean_if_alive(t, x, T)
         return self.probability_alive(x, t_x, T) * mean
+
+    def _mean_if_alive(self, t, x, T):
+        r"""The same by quadrature, where the closed form overflows or is 0 times infinity (a + b + x = 1).
+
+        .. math::
+           E\left[\frac{1 - (1 + p\,t/(\alpha+T))^{-(r+x)}}{p}\right],
+           \quad p \sim \mathrm{Beta}(a, b+x)
+
+        The bracket g(p) is split into a line, ``(1 - p) g(0) + p g(1)``, whose mean is known, and a rest that
+        vanishes at both ends: for this the trapezoidal rule in the logit of p converges exponentially.
+        """
+        t, x, T = np.broadcast_arrays(np.asarray(t, float), x, T)
+        shape, t, x, T = t.shape, t.ravel(), x.ravel(), T.ravel()
+        a, b, k, scaled = self.a, self.b + x, self.r + x, t / (self.alpha + T)
+        at_0, at_1 = k * scaled, -np.expm1(-k * np.log1p(scaled))
+        mean = (b * at_0 + a * at_1) / (a + b)
+        width, centre = np.sqrt(1 / (a + 1) + 1 / (b + 1)), np.log((a + 1) / (b + 1))
+        low, high = centre - 12 * width - 36 / (a + 1), centre + 12 * width + 36 / (b + 1)
+        steps = int(np.max((high - low) / np.minimum(0.5, width / 3))) + 1
+        grid, block = np.linspace(0, 1, steps), max(1, 2_000_000 // steps)
+        for start in range(0, len(t), block):
+            part = slice(start, start + block)
+            rows = [v[part, None] for v in (b, k, scaled, at_0, at_1, low, high)]
+            b_, k_, scaled_, at_0_, at_1_, low_, high_ = rows
+            y = low_ + (high_ - low_) * grid
+            p = expit(y)
+            density = np.exp(a * log_expit(y) + b_ * log_expit(-y) - betaln(a, b_))
+            rest = -np.expm1(-k_ * np.log1p(p * scaled_)) / p - (1 - p) * at_0_ - p * at_1_
+            mean[part] += trapezoid(density * rest, y, axis=1)
+        return mean.reshape(shape)
 
     def _return_if_alive(self, t, x, T):
         return -np.expm1(-xlog1py(self.r + x, t / (self.alpha + T)))

@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.special import expit
 
+from interestdecay_lib._arguments import moment
 from interestdecay_lib.decay import Exponential
 
 _SHA256 = {
@@ -246,7 +247,7 @@ def simulate_purchases(first: pd.Series, rate: ArrayLike, end: Any, *, half_life
     first = pd.Series(first).astype("datetime64[us]")
     if first.isna().any() or not (first == first.dt.normalize()).all() or not first.index.is_unique:
         raise ValueError("first must give one whole day for each customer, none missing or twice")
-    n, end = len(first), pd.Timestamp(end)
+    n, end = len(first), moment(end, "end")
     watched = ((end - first) // pd.Timedelta(days=1)).to_numpy() - 1  # whole days after the first one
     if (watched < 0).any():
         raise ValueError(f"end is {end.date()}, but the last first purchase is on {first.max().date()}")

@@ -63,6 +63,8 @@ def _outcome(y: ArrayLike, *, binary: bool) -> np.ndarray:
 
 
 def _forecast(values: ArrayLike, n: int, name: str) -> np.ndarray:
+    if isinstance(values, Forecast):  # as an array, p and mu would look like two seeds
+        raise ValueError(f"a whole Forecast was given for {name}; give one part: forecast.p or forecast.mu")
     values = np.asarray(values, dtype=float)
     if values.ndim == 0 or values.shape[-1] != n or values.ndim > 2:
         raise ValueError(f"y has {n} entries but {name} has shape {values.shape}: "
@@ -396,6 +398,9 @@ def _resampled_weights(n: int, groups: ArrayLike | None, replicates: int, seed: 
     code = None
     if groups is not None:
         code = pd.factorize(np.asarray(groups))[0]
+        missing = int((code < 0).sum())
+        if missing:
+            raise ValueError(f"groups has {missing:,} missing values; every row belongs to one customer")
         if code.shape != (n,):
             raise ValueError(f"groups must give one customer a row, shape ({n},), got {np.shape(groups)}")
     units = n if code is None else int(code.max()) + 1

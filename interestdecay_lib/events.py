@@ -14,6 +14,8 @@ import csv
 import difflib
 import io
 import re
+import threading
+import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -33,6 +35,8 @@ _UNITS = {"D": "days", "s": "seconds", "ms": "milliseconds", "us": "microseconds
 _PER_DAY = {"D": 1.0, "s": 86_400.0, "ms": 86_400e3, "us": 86_400e6, "ns": 86_400e9}
 _FIRST_DAY, _LAST_DAY = 0.0, 47_846.0  # days since 1970-01-01 of 1970-01-01 and 2100-12-31
 _CLEARLY_A_DATE = 1826.0  # 1975-01-01
+_EXCEL_TO_UNIX = -25_569.0  # days from 1970-01-01 back to 1899-12-30
+_FIRST_YEAR, _LAST_YEAR = 1678, 2261  # what nanoseconds, the coarsest common unit of pandas 2, can hold
 _MAGIC = {
     b"PK\x03\x04": "a ZIP archive or an Excel workbook",
     b"\x1f\x8b": "a gzip file",
@@ -42,9 +46,13 @@ _MAGIC = {
     b"%PDF": "a PDF",
     b"\x89PNG": "a PNG picture",
 }
-_OFFSET = re.compile(r"\d:\d{2}(?::\d{2}(?:[.,]\d+)?)?\s*(Z|z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)$")
+_OFFSET = re.compile(
+    r"(?:\d:\d{2}|T\d{2}|\d{4})(?::?\d{2}(?:[.,]\d+)?)?\s*(Z|z|UTC|GMT|[+-]\d{1,2}(?::?\d{2})?)$"
+)
+_DATE_ONLY = re.compile(r"\d{4}(?:-\d{1,2}){1,2}|\d{4,8}")  # its last part is no offset
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _CHUNK = 1 << 20
+_ONE_READER = threading.Lock()
 
 
 class EventLogError(ValueError):
@@ -91,6 +99,7 @@ def read_events(
     time_unit: str | None = None,
     time_format: str | None = None,
     duplicates: str = "error",
+    also_sum: Sequence[str] = (),
     delimiter: str | None = None,
     encoding: str = "utf-8",
     missing_values: Sequence[str] = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None"),
@@ -106,7 +115,7 @@ def read_events(
     user, timestamp, item, event_type, value
         Names of the columns in the file. The last three may be left out: columns that already bear the
         log's names (``item_id``, ``event_type``, ``value``) are then used if present.
-    timezone, time_unit, time_format, duplicates
+    timezone, time_unit, time_format, duplicates, also_sum
         As in `validate_events`.
     delimiter
         One character; by default the one of ``, ; tab |`` that makes the most of the header line.
@@ -172,7 +181,7 @@ def read_events(
         time_unit,
         time_format,
         duplicates,
-        (),
+        tuple(also_sum),
         {"file": path.name, "encoding": encoding, "delimiter": delimiter, "blank_lines": blank},
     )
 
@@ -242,6 +251,7 @@ earlier row; choose duplicates="keep", "merge" (one row each, values summed) or 
     if not isinstance(df, pd.DataFrame):
         raise EventLogError(
             f"expected a pandas DataFrame, got {type(df).__name__}; to read a file, use read_events(path)"
+            + (f", for a table of {_package(df)} .to_pandas()" if hasattr(df, "to_pandas") else "")
         )
     return _build(
         df.reset_index(drop=True),
@@ -285,12 +295,18 @@ def _build(
         raise EventLogError("there are no rows, only column names; an event log needs at least one event")
     report |= {"rows_read": len(table)}
 
-    table["user_id"] = _checked_users(table["user_id"], rows)
+    for name, column in table.items():
+        if isinstance(column.dtype, pd.CategoricalDtype):  # sorted by their values, not by their categories
+            table[name] = column.astype(column.cat.categories.dtype)
+    table["user_id"] = _checked_ids(_checked_users(table["user_id"], rows), rows, "user_id")
+    if "item_id" in table:
+        table["item_id"] = _checked_ids(table["item_id"], rows, "item_id")
     table["timestamp"], report["times"] = _checked_times(
         table["timestamp"], rows, timezone, time_unit, time_format
     )
-    if "value" in table:
-        table["value"] = _checked_values(table["value"], rows, "value")
+    for name in ("value", "quantity"):
+        if name in table:
+            table[name] = _checked_values(table[name], rows, name)
     for name in also_sum:
         if name not in table:
             raise EventLogError(
@@ -334,6 +350,10 @@ def _build(
     return table
 
 
+def _package(thing: object) -> str:
+    return type(thing).__module__.partition(".")[0]
+
+
 def _listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
@@ -342,7 +362,11 @@ def _rename(table: pd.DataFrame, wanted: dict[str, str | None]) -> pd.DataFrame:
     present = list(table.columns)
     twice = sorted({str(name) for name in present if present.count(name) > 1})
     if twice:
-        raise EventLogError(f"column names must be unique, but these occur several times: {', '.join(twice)}")
+        raise EventLogError(
+            "column names must be unique, but these occur several times: "
+            f"{', '.join(repr(name) for name in twice)}"
+            + (" (an empty name: does the header end in a delimiter?)" if "" in twice else "")
+        )
     chosen = {}
     for role, name in wanted.items():
         if name is None:
@@ -377,10 +401,10 @@ def _rename(table: pd.DataFrame, wanted: dict[str, str | None]) -> pd.DataFrame:
 
 def _close(role: str, name: str, present: Sequence) -> str | None:
     by_lower = {str(column).strip().lower(): str(column) for column in present}
-    for guess in (name.lower(), role, *_NAMES_ALSO_USED[role]):
+    for guess in (str(name).lower(), role, *_NAMES_ALSO_USED[role]):
         if guess in by_lower:
             return by_lower[guess]
-    near = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(str(name).lower(), by_lower, n=1, cutoff=0.6)
     return by_lower[near[0]] if near else None
 
 
@@ -402,6 +426,33 @@ def _checked_users(users: pd.Series, rows: _Rows) -> pd.Series:
     return users.infer_objects()
 
 
+def _checked_ids(ids: pd.Series, rows: _Rows, name: str) -> pd.Series:
+    """Refuse identifiers of which two may be the same, or one may have been two."""
+    if pd.api.types.is_float_dtype(ids.dtype):
+        values = ids.astype(float)
+        lossy = (values % 1 != 0) | (values.abs() >= 2**53)
+        lossy &= ids.notna()
+        if lossy.any():
+            rows.fail(
+                lossy,
+                f"the {name} {ids[lossy].iloc[0]!r} is a floating-point number that may stand for several",
+                "read the column as text",
+            )
+        return ids
+    known = pd.Series(ids.dropna().unique())
+    texts = known[known.map(lambda value: isinstance(value, str)).astype(bool)]
+    plain = texts.map(lambda text: unicodedata.normalize("NFC", text).strip().strip("\u200b\ufeff"))
+    twins = plain[plain.duplicated(keep=False)]
+    if len(twins):
+        alike = texts[twins[twins == twins.iloc[0]].index].tolist()
+        rows.fail(
+            ids.isin(texts[twins.index]),
+            f"the {name} {alike[0]!r} and {alike[1]!r} look the same and differ in blanks or encoding",
+            "strip the column, or bring it to one Unicode form (unicodedata.normalize)",
+        )
+    return ids
+
+
 def _minority(mask: pd.Series) -> pd.Series:
     return mask if mask.sum() <= len(mask) / 2 else ~mask
 
@@ -418,7 +469,9 @@ def _checked_values(values: pd.Series, rows: _Rows, name: str) -> pd.Series:
         rows.fail(
             numbers.isna(),
             f"the {name} is not a number, for example {example!r}",
-            "remove currency signs and thousands separators",
+            "this is a decimal comma or a thousands separator: write 12.5 for twelve and a half"
+            if re.search(r"\d,\d", str(example))
+            else "remove currency signs and thousands separators",
         )
     if not pd.api.types.is_numeric_dtype(values):
         numbers = values.astype(float)  # pandas 2 rounds the last digit of a text less exactly than Python
@@ -428,7 +481,7 @@ def _checked_values(values: pd.Series, rows: _Rows, name: str) -> pd.Series:
 
 
 def _merge(table, key, repeated, also_sum, rows) -> pd.DataFrame:
-    summed = [name for name in ("value", *also_sum) if name in table]
+    summed = [name for name in dict.fromkeys(("value", "quantity", *also_sum)) if name in table]
     others = [name for name in table.columns if name not in key and name not in summed]
     grouped = table.groupby(key, sort=False, dropna=False)
     for name in others:
@@ -462,20 +515,56 @@ def _checked_times(times: pd.Series, rows: _Rows, timezone, time_unit, time_form
             "an event without a time cannot decay; drop these rows yourself",
         )
     if isinstance(times.dtype, pd.DatetimeTZDtype):
-        return _plain(times.dt.tz_convert("UTC").dt.tz_localize(None)), f"{times.dtype.tz}, converted to UTC"
+        plain = _plain(times.dt.tz_convert("UTC").dt.tz_localize(None))
+        return _in_range(plain, rows), f"{times.dtype.tz}, converted to UTC"
     if pd.api.types.is_datetime64_dtype(times.dtype):
-        return _to_utc(times, timezone, rows)
+        plain, how = _to_utc(times, timezone, rows)
+        return _in_range(plain, rows), how
     if pd.api.types.is_bool_dtype(times.dtype):
         raise EventLogError("the timestamps are True and False; give the column that holds the time")
     if pd.api.types.is_numeric_dtype(times.dtype):
         return _from_numbers(times, times.astype(str), rows, time_unit, time_format, timezone)
-    return _from_text(times.map(str).str.strip(), rows, timezone, time_unit, time_format)
+    plain, how = _from_text(times.map(str).str.strip(), rows, timezone, time_unit, time_format)
+    return _in_range(plain, rows), how
+
+
+def _in_range(times: pd.Series, rows: _Rows) -> pd.Series:
+    """Refuse what no log of people's events holds: sentinels, and numbers that lost their unit."""
+    years = times.dt.year
+    outside = (years < _FIRST_YEAR) | (years > _LAST_YEAR)
+    if outside.any():
+        rows.fail(
+            outside,
+            f"the time {times[outside].iloc[0]} lies outside {_FIRST_YEAR}-{_LAST_YEAR}",
+            "a stand-in for an unknown or a never ending time? drop or correct these rows",
+        )
+    early = years < 1972
+    if early.all() and years.eq(1970).all() and times.max() < pd.Timestamp("1970-01-01 01:00"):
+        raise EventLogError(
+            "all times lie in the first hour of 1970: numbers became times with the wrong unit; give the "
+            "numbers themselves and time_unit"
+        )
+    return times
 
 
 def _from_text(text: pd.Series, rows: _Rows, timezone, time_unit, time_format) -> tuple[pd.Series, str]:
     if time_format is not None:
         return _parsed(text, rows, time_format, timezone, time_format)
     numeric = text.map(lambda field: _NUMBER.fullmatch(field) is not None).astype(bool)
+    spoilt = numeric & text.str.contains("[eE]")
+    if spoilt.any():
+        rows.fail(
+            spoilt,
+            f"the time {text[spoilt].iloc[0]!r} has an exponent, as spreadsheets write it: digits are lost",
+            "export the column as plain numbers or dates",
+        )
+    wordy = ~text.str.match(r"[\d+-]")
+    if wordy.any():
+        rows.fail(
+            wordy,
+            f"cannot read {text[wordy].iloc[0]!r} as a time (a time begins with a digit)",
+            "correct these rows, or give time_format for names of months or days",
+        )
     if numeric.all():
         whole = text.str.fullmatch(r"[+-]?\d{1,18}").all()
         return _from_numbers(
@@ -498,7 +587,16 @@ def _from_text(text: pd.Series, rows: _Rows, timezone, time_unit, time_format) -
 
 def _parsed(text: pd.Series, rows: _Rows, form: str, timezone, words: str) -> tuple[pd.Series, str]:
     """Parse with one stated format; settle offsets before anything is converted."""
-    offsets = text.map(lambda field: match[1].upper() if (match := _OFFSET.search(field)) else "")
+    compact = re.fullmatch(r"(%[Ymd]){3}", form)
+    if compact:
+        short = text.str.len() != 8
+        if short.any():
+            rows.fail(
+                short,
+                f"the date {text[short].iloc[0]!r} has not the 8 digits of {form!r}: is a leading zero lost?",
+                "read the column as text, or write the dates with their zeros",
+            )
+    offsets = text.map(_offset)
     if "%z" in form:
         aware = pd.Series(True, index=text.index)
     else:
@@ -525,6 +623,8 @@ def _parsed(text: pd.Series, rows: _Rows, form: str, timezone, words: str) -> tu
         except ValueError as error:  # an impossible format string
             raise EventLogError(f"cannot parse times with format {form!r}: {error}") from error
 
+    if timezone is not None and text.map(_DATE_ONLY.fullmatch).astype(bool).all():
+        timezone, words = None, f"{words}, days of {timezone}"  # without a clock time nothing is shifted
     naive = parse(text[~aware], False)
     zoned = parse(text[aware], True)
     failed = pd.concat([naive.isna(), zoned.isna()]).reindex(text.index)
@@ -533,6 +633,8 @@ def _parsed(text: pd.Series, rows: _Rows, form: str, timezone, words: str) -> tu
         remedy = (
             "correct these rows"
             if form != "ISO8601"
+            else f"it lies outside {_FIRST_YEAR}-{_LAST_YEAR}: a stand-in for never? correct these rows"
+            if re.match(r"\d{4}-\d\d-\d\d", example) and not _FIRST_YEAR <= int(example[:4]) <= _LAST_YEAR
             else "times must be ISO 8601 (2024-03-31 or 2024-03-31T18:05:00Z); for another form give "
             'time_format, for example "%d/%m/%Y": whether 03/04 is in March or in April is never guessed'
         )
@@ -546,6 +648,12 @@ def _parsed(text: pd.Series, rows: _Rows, form: str, timezone, words: str) -> tu
         parts.append(_plain(zoned.dt.tz_convert("UTC").dt.tz_localize(None)))
         how += f", offset {_listed(kinds[:4] or ['given'])} converted to UTC"
     return pd.concat(parts).reindex(text.index), how
+
+
+def _offset(text: str) -> str:
+    """The offset at the end of a time, "" if it has none."""
+    found = None if _DATE_ONLY.fullmatch(text) else _OFFSET.search(text)
+    return found[1].upper() if found else ""
 
 
 def _to_utc(times: pd.Series, timezone, rows: _Rows, positions=None) -> tuple[pd.Series, str]:
@@ -594,6 +702,14 @@ def _from_numbers(numbers, text, rows: _Rows, time_unit, time_format, timezone) 
             f"{numbers[outside].iloc[0]}, fall outside 1970-2100",
             _unit_hint(span, likely, numbers),
         )
+    early = days < _CLEARLY_A_DATE
+    if early.any() and not early.all():
+        rows.fail(
+            early,
+            f"as {_UNITS[time_unit]} since 1970 these times, for example {numbers[early].iloc[0]}, lie "
+            f"before 1975 and the others up to {np.datetime64(0, 'D') + int(days.max())}",
+            "is 0 written for unknown, or another unit used? correct or drop these rows",
+        )
     larger = [unit for unit in likely if _PER_DAY[unit] < _PER_DAY[time_unit]]
     if larger and days.max() < 365:
         raise EventLogError(
@@ -619,6 +735,13 @@ def _unit_hint(span: np.ndarray, likely: list[str], numbers: pd.Series) -> str:
     )
     if compact.notna().all() and compact.dt.year.between(1970, 2100).all():
         return 'they look like dates of the form 20240331: pass time_format="%Y%m%d"'
+    serial = span + _EXCEL_TO_UNIX
+    if likely == ["D"] and _within(serial, _CLEARLY_A_DATE) and span.max() > 2 * serial.max():
+        first, last = (np.datetime64(0, "D") + int(day) for day in serial)
+        return (
+            f"as Excel's serial numbers (days since 1899-12-30) they would run from {first} to {last}: "
+            'subtract 25569 and pass time_unit="D"'
+        )
     if not likely:
         return f"pass time_unit, one of {', '.join(map(repr, _UNITS))} (since 1970-01-01 UTC)"
     unit = likely[0]
@@ -737,6 +860,7 @@ def _parse(path: Path, encoding: str, delimiter: str | None, max_line: int, want
     if delimiter is not None and (not isinstance(delimiter, str) or len(delimiter) != 1):
         raise EventLogError(f"delimiter must be one character, got {delimiter!r}")
     encoding = "utf-8-sig" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding
+    _ONE_READER.acquire()  # the limit is one for the whole process
     limit_before = csv.field_size_limit(max_line)
     try:
         with path.open(encoding=encoding, newline="") as file:
@@ -770,6 +894,7 @@ def _parse(path: Path, encoding: str, delimiter: str | None, max_line: int, want
                 raise EventLogError(f"line {start} of {path.name}: {hint}", [start]) from error
     finally:
         csv.field_size_limit(limit_before)
+        _ONE_READER.release()
     if header is None:
         raise EventLogError(f"{path.name} holds nothing but blank lines")
     if uneven:
@@ -798,5 +923,9 @@ def _sniffed(header: str, wanted: Sequence[str]) -> str:
 def _integers_if_plain(texts: pd.Series) -> pd.Series:
     known = texts.dropna()
     if len(known) and known.map(lambda text: re.fullmatch(r"0|-?[1-9]\d{0,17}", text) is not None).all():
-        return texts.astype("int64") if len(known) == len(texts) else texts.astype(float).astype("Int64")
+        if len(known) == len(texts):
+            return texts.astype("int64")
+        # not through float: from 2^53 on it would merge neighbours
+        whole = [pd.NA if pd.isna(text) else int(text) for text in texts]
+        return pd.Series(pd.array(whole, dtype="Int64"), index=texts.index)
     return texts

@@ -42,9 +42,10 @@ from interestdecay_lib.decay import (
     PowerLaw,
     StretchedExponential,
     TanhComplement,
+    _as_floats,
     _check_positive,
 )
-from interestdecay_lib.sequences import DAY, _observed_until, merge_same_day
+from interestdecay_lib.sequences import DAY, _observed_until, _purchases
 
 __all__ = [
     "BinnedCounts",
@@ -60,6 +61,7 @@ __all__ = [
 ]
 
 _DAYS = {"days": 1, "weeks": 7}
+_FEWEST = 4  # customers that can be resampled; `compare_curves` asks for as many
 _TINY = 1e-100  # a rate that has underflowed to 0 makes the likelihood very bad, not undefined
 #: of (rate at each age, background): log likelihood and its derivatives by both
 Likelihood = Callable[[np.ndarray, float], tuple[float, np.ndarray, float]]
@@ -289,7 +291,7 @@ def _days_of(log: pd.DataFrame, unit: str, observed_until: Any) -> tuple[np.ndar
         raise ValueError(f"unit must be one of {', '.join(_DAYS)}, got {unit!r}")
     if len(log) == 0:
         raise ValueError("the log is empty")
-    days = merge_same_day(log)
+    days = _purchases(log)
     end = _observed_until(log, observed_until)
     start = days["timestamp"].min()
     day = ((days["timestamp"] - start) // DAY).to_numpy()
@@ -489,7 +491,7 @@ def response_kernel(user: ArrayLike, time: ArrayLike, clicked: ArrayLike, unit: 
     KernelCounts(response kernel over all earlier clicks: 2 customers, 2 events, ages 1.5 to 4 days)
     """
     code, users = pd.factorize(np.asarray(user))
-    time, clicked = np.asarray(time, dtype=float), np.asarray(clicked, dtype=float)
+    time, clicked = _as_floats(time, "times"), np.asarray(clicked, dtype=float)
     if not code.shape == time.shape == clicked.shape or code.ndim != 1:
         raise ValueError("user, time and clicked must have one entry an impression, got the shapes "
                          f"{code.shape}, {time.shape} and {clicked.shape}")
@@ -892,6 +894,9 @@ def _bootstrap(data: Counts, cls: type[DecayCurve], background: bool, best: _Opt
     if isinstance(replicates, bool) or not isinstance(replicates, (int, np.integer)) or replicates < 2:
         raise ValueError(f"replicates must be a whole number of at least 2, got {replicates!r}")
     rng, n = np.random.default_rng(seed), len(data)
+    if n < _FEWEST:
+        raise ValueError(f"{n} customers are too few to draw from: resampled, they would seem more certain "
+                         f'than they are; give at least {_FEWEST}, or use interval="profile"')
     rows = []
     for _ in _steps(int(replicates), f"{cls.__name__}: resampling customers", progress):
         weights = rng.multinomial(n, np.full(n, 1 / n)).astype(float)
@@ -1039,7 +1044,7 @@ def compare_curves(data: Counts, curves: Sequence[type[DecayCurve] | str] | None
         ``gain``, the held-out log likelihood above that of the reference per 1,000 customers; ``low`` and
         ``high``, its interval; ``half_life``, fitted to all customers; ``converged``, whether all fits did,
         and ``at_bound``, the parameters of the fit to all customers that ended on a bound.
-        ``attrs["gains"]`` holds the replicates' gains.
+        ``attrs["gains"]`` holds the replicates' gains, a list a curve.
 
     Raises
     ------
@@ -1117,5 +1122,6 @@ def compare_curves(data: Counts, curves: Sequence[type[DecayCurve] | str] | None
         [True] * len(extra))
     table["at_bound"] = [", ".join(fit.at_bound) for fit in fits] + [""] * len(extra)
     table = table.sort_values("gain", ascending=False, kind="stable")
-    table.attrs["gains"] = pd.DataFrame(drawn, columns=[*names, *extra])
+    # as lists: pandas compares attributes when it prints a wide table, which a frame does not survive
+    table.attrs["gains"] = dict(zip([*names, *extra], drawn.T.tolist(), strict=True))
     return table

@@ -25,43 +25,33 @@ import numpy as np
 import pandas as pd
 from scipy.linalg.blas import dtbsv
 
+from interestdecay_lib._arguments import duration, moment
+
 __all__ = ["DecayedCounter", "decayed_sum", "running_decayed_sum"]
 
 HalfLife = str | timedelta | np.timedelta64          # pandas.Timedelta is a timedelta
 
 _BLOCK = 1 << 14          # events solved at a time: their five columns stay in the processor's cache
 _NAT = np.iinfo(np.int64).min
+_EARLIEST_NS = np.datetime64("1900-01-01", "ns").view(np.int64)
 
 
 # --- what is given ---
 
-def _half_life(given: object) -> pd.Timedelta:
-    """A half-life with a unit, or an error that says what was given."""
-    wanted = "give a length of time such as '28D' or pandas.Timedelta(days=28)"
-    if _is_number(given):
-        raise ValueError(f"half_life={given!r} has no unit; {wanted}")
-    try:
-        half_life = pd.Timedelta(given)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"half_life={given!r} is not a length of time; {wanted}") from error
-    if half_life is pd.NaT or half_life <= pd.Timedelta(0):
-        raise ValueError(f"half_life must be longer than nothing, but {given!r} was given")
-    return half_life
-
-
 def _is_number(given: object) -> bool:
-    return isinstance(given, Real) and not isinstance(given, (timedelta, np.timedelta64))
+    return isinstance(given, Real) and not isinstance(given, (bool, timedelta, np.timedelta64))
 
 
-def _half_lives(given: HalfLife | Sequence[HalfLife]) -> tuple[list, bool]:
-    """The half-lives as given (they label the columns) and whether several were given."""
+def _half_lives(given: HalfLife | Sequence[HalfLife]) -> tuple[list, list[pd.Timedelta], bool]:
+    """The half-lives as given (they label the columns), as lengths, and whether several were given."""
     several = isinstance(given, (list, tuple, pd.Index, pd.Series, np.ndarray))
     labels = list(given) if several else [given]
     if not labels:
         raise ValueError("half_life is an empty list; give at least one, such as ['7D', '90D']")
-    if len(set(labels)) < len(labels):
+    lengths = [duration(label, "half_life") for label in labels]
+    if len(set(lengths)) < len(lengths):
         raise ValueError(f"half_life names a column twice: {labels}")
-    return labels, several
+    return labels, lengths, several
 
 
 def _ticks(events: pd.DataFrame) -> tuple[np.ndarray, str]:
@@ -85,6 +75,9 @@ def _ticks(events: pd.DataFrame) -> tuple[np.ndarray, str]:
     ticks = times.view(np.int64)
     if ticks.min() == _NAT:
         raise ValueError(_rows("events without a timestamp (NaT)", ticks == _NAT, events.index))
+    if np.datetime_data(times.dtype)[0] == "ns" and ticks.min() < _EARLIEST_NS:
+        times = times.astype("datetime64[us]")               # ages of three centuries overflow in nanoseconds
+        ticks = times.view(np.int64)
     return ticks, np.datetime_data(times.dtype)[0]
 
 
@@ -190,11 +183,8 @@ def decayed_sum(
     >>> decayed_sum(log, at="2024-01-23", half_life=["7D", "28D"]).round(2).loc[1].to_dict()
     {'7D': 1.47, '28D': 2.38}
     """
-    labels, several = _half_lives(half_life)
-    lengths = [_half_life(label) for label in labels]
-    date = pd.Timestamp(at)
-    if date is pd.NaT or date.tzinfo is not None:
-        raise ValueError(f"at must be a date without a time zone (UTC is meant), but {at!r} was given")
+    labels, lengths, several = _half_lives(half_life)
+    date = moment(at, "at")
     ticks, unit = _ticks(events)
     values = _weights(events, weight)
     keys = _integer_keys(events, by)
@@ -207,7 +197,7 @@ def decayed_sum(
             "future has no weight: cut the log first with sequences.as_of, or choose a later date"
         )
     one = pd.Timedelta(1, unit)
-    kept = [_kept(ticks, now, (date - whole) / one, length / one, values) for length in lengths]
+    kept = [_kept(ticks, now, (date - whole) / one, half / one, values) for half in lengths]
     if keys is not None and len(keys) and (keys[1:] >= keys[:-1]).all():
         starts = np.r_[0, 1 + np.flatnonzero(keys[1:] != keys[:-1])]
         index = pd.Index(keys[starts], name=by)
@@ -276,16 +266,15 @@ def running_decayed_sum(
     >>> running_decayed_sum(log, half_life="7D").tolist()
     [1.0, 1.5, 1.375, 1.0]
     """
-    labels, several = _half_lives(half_life)
-    lengths = [_half_life(label) for label in labels]
+    labels, lengths, several = _half_lives(half_life)
     ticks, unit = _ticks(events)
     values = _weights(events, weight)
     keys = _integer_keys(events, by)
     codes = _groups(events, by)[0] if keys is None else keys
 
     columns, order = [], None
-    for length in lengths:
-        unit_length = length / pd.Timedelta(1, unit)
+    for half in lengths:
+        unit_length = half / pd.Timedelta(1, unit)
         sums = np.ones(len(events)) if values is None else values.copy()
         if order is None and not _solve(sums, ticks, codes, unit_length):
             order = np.lexsort((ticks, codes))               # stable: ties keep the order of the rows
@@ -381,7 +370,7 @@ class DecayedCounter:
                 raise ValueError(f"half_life must be a number above 0, but {self.half_life!r} was given")
             self.half_life = float(self.half_life)
         else:
-            self.half_life = _half_life(self.half_life)
+            self.half_life = duration(self.half_life, "half_life")
         if self.time is None and self.value != 0:
             raise ValueError(f"value={self.value!r} was given without the time at which it held")
         self.value = _finite(self.value, "value")
@@ -421,6 +410,8 @@ class DecayedCounter:
             self.value, self.time = self.value * self._kept(t - self.time) + value, t
         else:
             self.value += value * self._kept(self.time - t)
+        if not math.isfinite(self.value):
+            raise ValueError("the sum leaves the range of double precision: use smaller weights")
 
     def _kept(self, age: float | pd.Timedelta) -> float:
         return 2.0 ** -(age / self.half_life)
@@ -432,10 +423,7 @@ class DecayedCounter:
             return _finite(t, "time")
         if _is_number(t):
             raise TypeError(f"half_life={self.half_life} is a length of time, so times are dates, not {t!r}")
-        instant = pd.Timestamp(t)
-        if instant is pd.NaT:
-            raise ValueError("an event without a time (NaT) cannot be counted")
-        return instant
+        return moment(t, "time")
 
 
 def _finite(number: float, what: str) -> float:

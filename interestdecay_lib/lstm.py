@@ -32,6 +32,9 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from scipy.special import expit
 
+_ACTIVATIONS = {"tanh": np.tanh, "sigmoid": expit}
+_PROBE = np.linspace(-4, 4, 17, dtype=np.float32)  # where an activation is compared
+
 GATES = ("i", "f", "g", "o")
 """The gate blocks in the order in which they stand in every weight matrix (Keras's; its ``c`` is ``g``)."""
 
@@ -265,8 +268,15 @@ class LSTMWeights:
             hint = "; take its forward_layer" if kind == "Bidirectional" else ""
             raise TypeError(f"from_keras reads a keras.layers.LSTM, but was given a {kind}{hint}")
         for role, expected in (("activation", "tanh"), ("recurrent_activation", "sigmoid")):
-            given = getattr(getattr(layer, role, None), "__name__", expected)
-            if given != expected:
+            activation = getattr(layer, role, None)
+            if activation is None or not hasattr(layer, "get_weights"):
+                raise TypeError(
+                    f"from_keras reads a keras.layers.LSTM, but this {kind} is of {type(layer).__module__}; "
+                    "build LSTMWeights from its arrays, gates in the order i, f, g, o"
+                )
+            # by what it does: an object may have any name, or none
+            if not np.allclose(np.asarray(activation(_PROBE)), _ACTIVATIONS[expected](_PROBE), atol=1e-5):
+                given = getattr(activation, "__name__", repr(activation))
                 raise ValueError(
                     f"this module computes an LSTM with {role}={expected!r}, but the layer has {given!r}; "
                     f"its weights would give other numbers here than there"

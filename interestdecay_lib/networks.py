@@ -309,6 +309,7 @@ def _leaves(arrays: Arrays) -> list[np.ndarray]:
 
 def _checked(name: str, pair: tuple[Arrays, Arrays]) -> tuple[Arrays, Arrays]:
     """The pair as float32, targets with a last axis; refuses what Keras would silently train on."""
+    pair = tuple(np.asarray(part) if isinstance(part, list) else part for part in pair)
     x, y = tf.nest.map_structure(lambda a: np.asarray(a, dtype=np.float32), tuple(pair))
     sizes = sorted({len(a) for part in (x, y) for a in _leaves(part)})
     if len(sizes) != 1 or sizes[0] == 0:

@@ -14,6 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
 
+from interestdecay_lib._arguments import duration
+from interestdecay_lib._arguments import moment as _moment
 from interestdecay_lib.decay import Exponential
 
 DAY = pd.Timedelta(days=1)
@@ -44,35 +46,17 @@ def _check_log(log: pd.DataFrame) -> None:
                          "come before the row above them; use log.sort_values(['user_id', 'timestamp'])")
 
 
-def _moment(value, name: str) -> pd.Timestamp:
-    """`value` as a naive Timestamp."""
-    try:
-        moment = pd.Timestamp(value)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} must be a date such as '1997-10-01', got {value!r}") from error
-    if pd.isna(moment) or moment.tzinfo is not None:
-        raise ValueError(f"{name} must be a date without time zone (logs are in UTC), got {value!r}")
-    return moment
-
-
 def _day(value, name: str) -> pd.Timestamp:
     """`value` as the first moment of a day: purchases are counted by whole days."""
-    moment = _moment(value, name)
-    if moment != moment.normalize():
+    day = _moment(value, name)
+    if day != day.normalize():
         raise ValueError(f"{name} must be a whole day, since purchases are counted by days, got {value!r}")
-    return moment
+    return day
 
 
 def _span(value, name: str) -> pd.Timedelta:
     """A positive span: a number of weeks, or a Timedelta such as '28D'."""
-    try:
-        span = value * WEEK if isinstance(value, (int, float, np.number)) else pd.Timedelta(value)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} must be a number of weeks or a Timedelta such as '28D', "
-                         f"got {value!r}") from error
-    if pd.isna(span) or span <= pd.Timedelta(0):
-        raise ValueError(f"{name} must be longer than nothing, got {value!r}")
-    return span
+    return duration(value, name, WEEK, "weeks")
 
 
 def _whole(value, name: str) -> int:
@@ -96,11 +80,21 @@ def _observed_until(log: pd.DataFrame, observed_until) -> pd.Timestamp:
 
 def _past(log: pd.DataFrame, cut: pd.Timestamp) -> pd.DataFrame:
     """Purchase days before the cut, at least one."""
-    past = merge_same_day(as_of(log, cut))
+    past = _purchases(as_of(log, cut))
     if past.empty:
         first = f"the first event is of {log['timestamp'].min()}" if len(log) else "the log is empty"
         raise ValueError(f"nothing is known at the cut {cut.date()}: {first}; choose a later cut")
     return past
+
+
+def _purchases(log: pd.DataFrame) -> pd.DataFrame:
+    """The purchase days of a log in which every row is a purchase; refuses refunds."""
+    if "value" in log.columns:
+        refunds = int((log["value"] < 0).sum())
+        if refunds:
+            raise ValueError(f"{refunds:,} events have a negative value; decide what refunds mean before "
+                             "counting purchase days: drop them, or take them off the purchase they return")
+    return merge_same_day(log)
 
 
 def _user_slices(past: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -109,6 +103,16 @@ def _user_slices(past: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray
     first = np.flatnonzero(np.append(True, user[1:] != user[:-1]))
     count = np.diff(np.append(first, len(user)))
     return first, first + count - 1, count
+
+
+def _check_known(users: pd.Index, log: pd.DataFrame) -> None:
+    """Users are distinct, and of the log's type: texts are strangers to a log with numbers."""
+    _check_distinct(users)
+    known = pd.Index(log["user_id"].unique())
+    numbers = [pd.api.types.is_numeric_dtype(index.dtype) for index in (users, known)]
+    if len(users) and len(known) and numbers[0] != numbers[1] and not users.isin(known).any():
+        raise ValueError(f"none of the {len(users):,} users occurs in the log: they are {users.dtype} such "
+                         f"as {users[0]!r}, the log's are {known.dtype} such as {known[0]!r}")
 
 
 def _check_distinct(users: pd.Index) -> None:
@@ -182,7 +186,7 @@ def merge_same_day(log: pd.DataFrame) -> pd.DataFrame:
     [12.0, 1.0]
     """
     _check_log(log)
-    day = log["timestamp"].dt.normalize()
+    day = log["timestamp"].dt.normalize().dt.as_unit("us")  # in nanoseconds three centuries overflow
     user, days = log["user_id"].to_numpy(), day.to_numpy()
     first = np.flatnonzero(np.append(True, (user[1:] != user[:-1]) | (days[1:] != days[:-1]))[:len(log)])
     merged = log.assign(timestamp=day).loc[:, ["user_id", "timestamp"]].iloc[first].reset_index(drop=True)
@@ -249,7 +253,7 @@ def calibration_holdout(log: pd.DataFrame, cut, end=None, *, observed_until=None
     return pd.DataFrame({
         "frequency": count - 1,
         "recency": _weeks(day[last] - day[first]),
-        "T": _weeks((cut - DAY).to_datetime64() - day[first]),
+        "T": _weeks((cut - DAY).as_unit("us").to_datetime64() - day[first]),
         "holdout": _purchase_days(log, users, cut, end),
     }, index=users)
 
@@ -267,7 +271,7 @@ def _check_future(end: pd.Timestamp, until: pd.Timestamp) -> None:
 
 def _purchase_days(log: pd.DataFrame, users: pd.Index, start: pd.Timestamp, end: pd.Timestamp) -> np.ndarray:
     """Number of purchase days of each of the users in [start, end)."""
-    inside = merge_same_day(log[(log["timestamp"] >= start) & (log["timestamp"] < end)])
+    inside = _purchases(log[(log["timestamp"] >= start) & (log["timestamp"] < end)])
     row = users.get_indexer(inside["user_id"])
     return np.bincount(row[row >= 0], minlength=len(users))
 
@@ -316,7 +320,7 @@ def weekly_counts(log: pd.DataFrame, start, weeks: int, users=None, value: str |
         raise ValueError(f"the log has no column {value!r} (it has: {', '.join(map(str, log.columns))})")
     _check_log(log)
     users = pd.Index(log["user_id"].unique() if users is None else users)
-    _check_distinct(users)
+    _check_known(users, log)
     inside = log[(log["timestamp"] >= start) & (log["timestamp"] < start + weeks * WEEK)]
     if value is None:
         inside = merge_same_day(inside)
@@ -371,7 +375,7 @@ def purchase_features(log: pd.DataFrame, cut, half_lives: Sequence[float] = ()) 
     cut = _day(cut, "cut")
     past = _past(log, cut)
     first, last, count = _user_slices(past)
-    age = _weeks(cut.to_datetime64() - past["timestamp"].to_numpy())
+    age = _weeks(cut.as_unit("us").to_datetime64() - past["timestamp"].to_numpy())
     columns = {"recency": age[last], "frequency": count}
     if "value" in past.columns:
         columns["monetary"] = np.add.reduceat(past["value"].to_numpy(float), first) / count
@@ -689,11 +693,11 @@ def last_events(log: pd.DataFrame, length: int, cut, columns: Sequence[str] = ("
     first, _, count = _user_slices(past)
     known = pd.Index(past["user_id"].to_numpy()[first])
     users = known if users is None else pd.Index(users)
-    _check_distinct(users)
+    _check_known(users, log)
     time = past["timestamp"].to_numpy()
     gap = _weeks(np.append(np.timedelta64(0, "D"), np.diff(time)))
     gap[first] = 0.0
-    table = {"age": _weeks(cut.to_datetime64() - time), "gap": gap}
+    table = {"age": _weeks(cut.as_unit("us").to_datetime64() - time), "gap": gap}
     channels = np.stack([table[name] if name in table else past[name].to_numpy(float) for name in columns],
                         axis=-1)
     from_last = np.repeat(first + count, count) - np.arange(len(past))     # 1 for a user's newest event

@@ -59,6 +59,11 @@ def _range(half_life_range: Sequence[float]) -> tuple[float, float]:
     return low, high
 
 
+def _split(inputs: Any) -> tuple[Any, Any]:
+    """Features and elapsed time of a step. Time that would run backwards does not pass, as in GRU-D."""
+    return inputs[:, :-1], ops.maximum(inputs[:, -1:], 0.0)
+
+
 def _features(shape: tuple, name: str) -> int:
     """Channels without the last, which is the elapsed time (or the attention)."""
     if len(shape) < 2 or shape[-1] is None or shape[-1] < 2:
@@ -174,7 +179,7 @@ class DecayGRUCell(_HalfLives, _Cell):
 
     def call(self, inputs: Any, states: Any, training: bool = False) -> Any:
         (h,) = states if isinstance(states, (list, tuple)) else (states,)
-        x, elapsed = inputs[:, :-1], inputs[:, -1:]
+        x, elapsed = _split(inputs)
         h, _ = self.gru(x, [self._keep(elapsed) * h])
         return h, [h]
 
@@ -237,7 +242,7 @@ class TimeLSTMCell(_HalfLives, _Cell):
 
     def call(self, inputs: Any, states: Any, training: bool = False) -> Any:
         h, c = states
-        x, elapsed = inputs[:, :-1], inputs[:, -1:]
+        x, elapsed = _split(inputs)
         g = self._keep(elapsed) if self.decay == "exp" else 1 / ops.log(math.e + elapsed)
         short = self.short_term(c)
         return self.lstm(x, [h, c - short + g * short])
@@ -304,7 +309,7 @@ class ContinuousLSTMCell(_Cell):
 
     def call(self, inputs: Any, states: Any, training: bool = False) -> Any:
         _, c, level, rate, o = states
-        x, elapsed = inputs[:, :-1], inputs[:, -1:]
+        x, elapsed = _split(inputs)
         c = level + (c - level) * ops.exp(-rate * elapsed)
         h = o * ops.tanh(c)
         blocks = ops.matmul(x, self.kernel) + ops.matmul(h, self.recurrent_kernel) + self.bias
@@ -488,7 +493,7 @@ class DecayAttention(_HalfLives, keras.layers.Layer):
         """The weights w of every event and head, (n, steps, heads)."""
         inputs = ops.convert_to_tensor(inputs, self.compute_dtype)
         present = ops.ones_like(inputs[..., -1:]) if mask is None else ops.cast(mask, inputs.dtype)[..., None]
-        elapsed = ops.where(present > 0, inputs[..., -1:], 0.0)
+        elapsed = ops.where(present > 0, ops.maximum(inputs[..., -1:], 0.0), 0.0)
         later = ops.concatenate([elapsed[:, 1:], ops.zeros_like(elapsed[:, :1])], axis=1)
         age = ops.flip(ops.cumsum(ops.flip(later, axis=1), axis=1), axis=1)
         key = self._by_head(ops.tanh(ops.matmul(inputs[..., :-1], self.key) + self.key_bias))
@@ -496,9 +501,10 @@ class DecayAttention(_HalfLives, keras.layers.Layer):
         if not self.normalise:
             return present * ops.sigmoid(score) * self._keep(age)
         biased = score - LN2 * age * ops.exp(-self.log_half_life)
-        biased = ops.where(present > 0, biased, -1e30)
+        # in float32, for -1e30 is no number in half precision
+        biased = ops.where(present > 0, ops.cast(biased, "float32"), -1e30)
         # a user without events: the softmax over nothing is made zero by the factor in front
-        return present * ops.softmax(biased, axis=1)
+        return present * ops.cast(ops.softmax(biased, axis=1), present.dtype)
 
     def _by_head(self, x: Any) -> Any:
         return ops.reshape(x, (-1, ops.shape(x)[1], self.heads, self.units))

@@ -283,12 +283,12 @@ def test_duplicates_are_rows_that_agree_in_who_when_what_and_kind():
 
 
 def test_merging_refuses_to_lose_a_column():
-    df = frame(["2024-01-01"] * 2, value=[5.0, 6.0], quantity=[1, 2])
+    df = frame(["2024-01-01"] * 2, value=[5.0, 6.0], quantity=[1, 2], seconds=[1, 2])
     message, rows = failing(validate_events, df, duplicates="merge")
-    assert "differ in the column 'quantity'" in message and rows == [0, 1]
-    merged = validate_events(df, duplicates="merge", also_sum=["quantity"])
-    assert merged[["value", "quantity"]].values.tolist() == [[11, 3]]
-    assert "not there" in failing(validate_events, df, also_sum=["quantiti"])[0]
+    assert "differ in the column 'seconds'" in message and rows == [0, 1]
+    merged = validate_events(df, duplicates="merge", also_sum=["seconds"])
+    assert merged[["value", "quantity", "seconds"]].values.tolist() == [[11, 3, 3]]
+    assert "not there" in failing(validate_events, df, also_sum=["secs"])[0]
 
 
 # -- times ---------------------------------------------------------------------------------------------------

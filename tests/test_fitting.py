@@ -512,7 +512,7 @@ def test_the_comparison_is_paired_and_reproducible(small):
     data = fitting.rate_since_first(small, 30)
     first, again = (compare_curves(data, ["Gaussian"], replicates=6, seed=1, progress=False) for _ in "ab")
     pd.testing.assert_frame_equal(first, again)
-    gains = first.attrs["gains"]
+    gains = pd.DataFrame(first.attrs["gains"])
     assert (gains["Exponential"] == 0).all() and gains["Gaussian"].nunique() > 1
     low, high = np.percentile(gains["Gaussian"], [2.5, 97.5])
     assert first.loc["Gaussian", ["low", "high"]].tolist() == pytest.approx([low, high])

@@ -338,7 +338,7 @@ def test_every_function_of_a_log_refuses_a_bad_one(change, message):
     (lambda: sequences.purchase_task(LOG, "1997-02-01", 2, 1.5), "history_weeks must be a whole number"),
     (lambda: sequences.purchase_task(LOG.drop(columns="value"), "1997-02-01", 2, 4), "needs a column value"),
     (lambda: sequences.purchase_task(LOG.assign(value=-LOG["value"]), "1997-02-01", 2, 4),
-     "3 events before the cut have a negative"),
+     "3 events have a negative value; decide what refunds mean"),
     (lambda: sequences.weekly_counts(LOG, START, 3, users=[0, 0]), "1 are named more than once"),
     (lambda: sequences.weekly_counts(LOG, START, 3, value="price"), "no column 'price'"),
     (lambda: sequences.weekly_counts(LOG, START, True), "weeks must be a whole number"),
@@ -352,7 +352,8 @@ def test_every_function_of_a_log_refuses_a_bad_one(change, message):
     (lambda: sequences.event_windows([], [], 1), "longest of the 0 users has 0 events"),
     (lambda: sequences.sliding_windows(3.0, 1), "single number"),
     (lambda: sequences.sliding_windows([1, 2], 0), "length must be a whole number"),
-    (lambda: sequences.rolling_origins(START, END, "a while", 4), "horizon must be a number of weeks"),
+    (lambda: sequences.rolling_origins(START, END, "a while", 4),
+     "horizon='a while' is not a length of time; give a number of weeks"),
     (lambda: sequences.rolling_origins(START, END, 4, 0), "step must be longer than nothing"),
 ])
 def test_errors_say_what_is_wrong(use, message):

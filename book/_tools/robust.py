@@ -174,7 +174,8 @@ def training_tests():
 def training_functions(path):
     """The tests of a file that train a network, and claim something that is no identity of what came out.
 
-    They train themselves or through a function of the file. That equal seeds give equal weights is an identity.
+    They train themselves or through a function of the file; that equal seeds give equal weights is an
+    identity.
     """
     tree = ast.parse(path.read_text(encoding="utf-8"))
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]

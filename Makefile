@@ -25,5 +25,5 @@ help:        ## list the commands
 	@echo "Another Python:  make book PYTHON=python3.12"
 book test test-fast test-newest test-oldest lab pdf links notebooks student instructor benchmark measure lock clean:
 	@$(TASKS) $@
-export robust:
+robust export:
 	@$(TASKS) $@ $(CHAPTER)

@@ -1,6 +1,8 @@
 """The commands: what they notice, and what they say when something is wrong."""
 
 import json
+import shutil
+import subprocess
 import sys
 import types
 
@@ -290,3 +292,15 @@ def test_pips_settings_in_uvs_words():
     }
     assert "UV_DEFAULT_INDEX" not in tasks.uv_settings(told, {"UV_DEFAULT_INDEX": "https://mine"})
     assert tasks.uv_settings("", {}) == {}
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="Windows goes without make")
+@pytest.mark.parametrize("command", sorted(set(tasks.COMMANDS) - {"environment", "browser"}))
+def test_make_knows_every_command_and_its_help_names_it(command):
+    make = ["make", "--no-print-directory", "-C", str(tasks.ROOT), "CHAPTER=first_look"]
+    planned, told = (
+        subprocess.run([*make, *what], capture_output=True, text=True, check=True).stdout
+        for what in (["-n", command], ["help"])
+    )
+    assert f"tasks.py {command}" in planned and f"make {command} " in told
+    assert ("first_look" in planned) == (command in ("export", "robust"))

@@ -501,8 +501,9 @@ class DecayAttention(_HalfLives, keras.layers.Layer):
         if not self.normalise:
             return present * ops.sigmoid(score) * self._keep(age)
         biased = score - LN2 * age * ops.exp(-self.log_half_life)
-        # in float32, for -1e30 is no number in half precision
-        biased = ops.where(present > 0, ops.cast(biased, "float32"), -1e30)
+        if "16" in keras.backend.standardize_dtype(present.dtype):   # -1e30 is no number in half precision
+            biased = ops.cast(biased, "float32")
+        biased = ops.where(present > 0, biased, -1e30)
         # a user without events: the softmax over nothing is made zero by the factor in front
         return present * ops.cast(ops.softmax(biased, axis=1), present.dtype)
 

@@ -280,7 +280,7 @@ def test_a_student_notebook_runs_and_shows_what_the_book_shows(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES[:3])
+@pytest.mark.parametrize("name", [name for name in NAMES if not robust.trains(editions.read(name))][:3])
 def test_an_instructor_notebook_gets_full_points(name):
     notebook = _run(editions.edition(editions.read(name), solutions=True))
     graded = [cell for cell in notebook.cells if cell.cell_type == "code" and nbgrader.is_grade(cell)]

@@ -230,7 +230,7 @@ def test_a_failed_chapter_says_which_claim_failed_and_where(tmp_path, source, cl
     notebook = _failing(source)
     with pytest.raises(notebooks.FAILURES) as raised:
         notebooks.execute(notebook, tmp_path, "still")
-    told = notebooks.failure(notebook, raised.value)
+    told = notebooks.failure(raised.value)
     assert told["claim"] == claim and error in told["error"] and told["cell"] == source
     assert "numpy " in told["versions"] and "Python 3." in told["versions"] and told["processor"]
 

@@ -40,10 +40,7 @@ NAMED = ("numpy", "scipy", "pandas", "scikit-learn", "keras", "tensorflow-cpu", 
 
 def execute(notebook, folder, figures):
     """Run all cells in a fresh kernel; returns the seconds it took."""
-    started = time.monotonic()
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None  # tells what has run from what has not
+    started, running = time.monotonic(), []
     client = NotebookClient(
         notebook,
         timeout=TIMEOUT,
@@ -51,9 +48,14 @@ def execute(notebook, folder, figures):
         record_timing=False,  # the cache's key covers the cells' metadata
         resources={"metadata": {"path": str(folder)}},
         extra_arguments=["--InteractiveShell.colors=NoColor", "--IPKernelApp.log_level=ERROR"],
+        on_cell_start=lambda cell, cell_index: running.append(cell),
     )
     os.environ["INTERESTDECAY_FIGURES"] = figures
-    client.execute()
+    try:
+        client.execute()
+    except FAILURES as error:
+        error.cell = running[-1] if running else None
+        raise
     return time.monotonic() - started
 
 
@@ -81,7 +83,7 @@ def execute_for_book():
             try:
                 seconds = job.result()
             except FAILURES as error:
-                told = failure(waiting[path], error)
+                told = failure(error)
                 report.write_text(json.dumps(told), encoding="utf-8")
                 say(f"  {done}/{len(jobs)}  {path.stem}: FAILED\n{told['error']}\nin\n{told['cell']}\n")
                 notebook, seconds = nbformat.read(path, 4), 0.0
@@ -97,13 +99,10 @@ def execute_for_book():
         sys.exit(SOME_FAILED)
 
 
-def failure(notebook, error):
+def failure(error):
     """What a report of a failed chapter needs: the claim, its cell, the processor, the versions."""
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    broken = [cell for cell in cells if any(out.output_type == "error" for out in cell.get("outputs", []))]
-    # a kernel that died, or took too long, left no error in a cell: it was the first without a number
-    cell = (broken or [c for c in cells if c.get("execution_count") is None] or cells)[0]
-    lines = [line for output in cell.outputs for line in output.get("traceback", [])]
+    cell = error.cell  # None if the kernel did not even start
+    lines = [line for output in (cell.outputs if cell else []) for line in output.get("traceback", [])]
     trace = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(lines))
     line = re.search(r"^-+> \d+ (.*)$", trace, flags=re.MULTILINE)
     packages = {name: _version(name) for name in NAMED}
@@ -111,8 +110,8 @@ def failure(notebook, error):
     said = str(error).strip().splitlines()
     return {
         "claim": line[1].strip() if line else "",
-        "error": (said[-1] if broken and said else f"{type(error).__name__}: {error}")[:500],
-        "cell": cell.source,
+        "error": (said[-1] if lines and said else f"{type(error).__name__}: {error}")[:500],
+        "cell": cell.source if cell else "",
         "processor": f"{platform.system()} on {platform.machine()}: {processor()}",
         "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
     }

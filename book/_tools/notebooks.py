@@ -38,17 +38,24 @@ FAILURES = (CellExecutionError, CellTimeoutError, DeadKernelError)
 NAMED = ("numpy", "scipy", "pandas", "scikit-learn", "keras", "tensorflow-cpu", "tensorflow")
 
 
-def execute(notebook, folder, figures):
-    """Run all cells in a fresh kernel; returns the seconds it took."""
-    started, running = time.monotonic(), []
-    client = NotebookClient(
+def clean_kernel(notebook, folder, **options):
+    """A client that runs the notebook's cells in a fresh kernel, in its own folder."""
+    return NotebookClient(
         notebook,
         timeout=TIMEOUT,
         kernel_name="python3",
         record_timing=False,  # the cache's key covers the cells' metadata
         resources={"metadata": {"path": str(folder)}},
         extra_arguments=["--InteractiveShell.colors=NoColor", "--IPKernelApp.log_level=ERROR"],
-        on_cell_start=lambda cell, cell_index: running.append(cell),
+        **options,
+    )
+
+
+def execute(notebook, folder, figures):
+    """Run all cells in a fresh kernel; returns the seconds it took."""
+    started, running = time.monotonic(), []
+    client = clean_kernel(
+        notebook, folder, on_cell_start=lambda cell, cell_index: running.append(cell)
     )
     os.environ["INTERESTDECAY_FIGURES"] = figures
     try:

@@ -21,10 +21,8 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import nbformat
 import numpy as np
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, DeadKernelError
 
-from notebooks import TIMEOUT
+from notebooks import FAILURES, clean_kernel
 from tasks import BUILD, CHAPTERS, PYTHON, ROOT, clean, code_fingerprint, digest, processor, say
 
 STORE = BUILD / "robust"
@@ -79,17 +77,8 @@ def run_chapter(path, number, instructions):
     enter = nbformat.v4.new_code_cell(f"import claims; claims.install({number})", id="world")
     leave = nbformat.v4.new_code_cell(f"claims.write({str(target)!r})", id="claims")
     executed = nbformat.from_dict({**notebook, "cells": [enter, *nbformat.read(path, 4).cells, leave]})
-    client = NotebookClient(
-        executed,
-        timeout=TIMEOUT,
-        kernel_name="python3",
-        allow_errors=True,
-        record_timing=False,
-        resources={"metadata": {"path": str(path.parent)}},
-        extra_arguments=["--InteractiveShell.colors=NoColor", "--IPKernelApp.log_level=ERROR"],
-    )
     world = {"PYTHONPATH": str(TOOLS), "INTERESTDECAY_FIGURES": "still", **INSTRUCTIONS[instructions]}
-    client.execute(env={**clean(), **world})
+    clean_kernel(executed, path.parent, allow_errors=True).execute(env={**clean(), **world})
     found = json.loads(target.read_text(encoding="utf-8"))
     target.unlink()
     cells = [cell for cell in executed.cells if cell.cell_type == "code" and cell.id in stored]
@@ -226,7 +215,7 @@ def run_all(only=()):
             kind, path, number, instructions = running[job]
             try:
                 found = job.result()
-            except (DeadKernelError, CellExecutionError, RuntimeError, OSError) as error:
+            except (*FAILURES, RuntimeError, OSError) as error:
                 say(f"  {path.stem}, world {number} {instructions}: {error}")
                 continue
             _file(kind, path.stem, number, instructions).write_text(json.dumps(found), encoding="utf-8")

@@ -538,8 +538,7 @@ def _in_range(times: pd.Series, rows: _Rows) -> pd.Series:
             f"the time {times[outside].iloc[0]} lies outside {_FIRST_YEAR}-{_LAST_YEAR}",
             "a stand-in for an unknown or a never ending time? drop or correct these rows",
         )
-    early = years < 1972
-    if early.all() and years.eq(1970).all() and times.max() < pd.Timestamp("1970-01-01 01:00"):
+    if times.max() < pd.Timestamp("1970-01-01 01:00") and years.eq(1970).all():
         raise EventLogError(
             "all times lie in the first hour of 1970: numbers became times with the wrong unit; give the "
             "numbers themselves and time_unit"

@@ -26,6 +26,7 @@ CHAPTERS = ROOT / "chapters"
 FAILED = BUILD / "failed"  # a file for every chapter whose last execution failed here
 SOME_FAILED = 3  # how notebooks.py ends when the pages can be built nevertheless
 JUPYTER_BOOK = [str(PYTHON), "-c", "from jupyter_book.cli.main import main; main()", "build"]
+EXECUTE = [str(PYTHON), str(ROOT / "book/_tools/notebooks.py"), "execute"]
 OLDEST, NEWEST = (3, 11), (3, 13)
 INSTRUCTIONS = {"avx512f": "AVX-512", "avx2": "AVX2", "avx": "AVX"}  # flag of the processor: its name
 
@@ -201,8 +202,7 @@ def book():
     stamp.unlink(missing_ok=True)
     BUILD.mkdir(exist_ok=True)
     failed_before = failures()
-    execute = [str(PYTHON), str(ROOT / "book/_tools/notebooks.py"), "execute"]
-    if subprocess.run(execute, cwd=ROOT, env=clean()).returncode not in (0, SOME_FAILED):
+    if subprocess.run(EXECUTE, cwd=ROOT, env=clean()).returncode not in (0, SOME_FAILED):
         raise Stop("the notebooks could not be executed (the message stands above)")
     failed = failures()
     executed = time.monotonic()
@@ -357,8 +357,7 @@ def instructor():
 
 def _edition(name):
     environment()
-    execute = [str(PYTHON), str(ROOT / "book/_tools/notebooks.py"), "execute"]
-    run(execute, "a chapter did not come out on this machine (see above), so no edition is made of it")
+    run(EXECUTE, "a chapter did not come out on this machine (see above), so no edition is made of it")
     run([str(PYTHON), str(ROOT / "book/_tools/editions.py"), name], f"the {name} edition was not made")
 
 

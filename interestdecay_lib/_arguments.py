@@ -1,8 +1,9 @@
-"""Moments and lengths of time as arguments: one reading for every function, and nothing guessed.
+"""Moments, lengths of time, whole numbers and arrays as arguments: one reading for every function.
 
 A moment is a date, datetime, Timestamp or datetime64, or a text in ISO 8601. A length is a Timedelta, or a
-text with its unit; a plain number only where a function says which unit it counts. All else is refused:
-whether 03/04 is in March or in April, of what 28 is a number, and which day "now" is, only the caller knows.
+text with its unit; a plain number only where a function says which unit it counts. A number is a number, not
+a text or a date that could be made one. All else is refused and nothing guessed: whether 03/04 is in March or
+in April, of what 28 is a number, and which day "now" is, only the caller knows.
 """
 
 from __future__ import annotations
@@ -18,12 +19,56 @@ _CLOCK = r"[T ]\d{2}(?::?\d{2}(?::?\d{2}(?:[.,]\d+)?)?)?\s?(?:Z|[+-]\d{2}(?::?\d
 _ISO = re.compile(rf"\d{{4}}-\d{{2}}-\d{{2}}(?:{_CLOCK})?|\d{{8}}(?:T{_CLOCK[4:]})?")
 
 
-def moment(value: object, name: str) -> pd.Timestamp:
-    """`value` as a Timestamp without time zone.
+def is_number(value: object) -> bool:
+    """Whether `value` is one real number; True and lengths of time are none."""
+    return isinstance(value, Real) and not isinstance(value, (bool, np.bool_, timedelta, np.timedelta64))
 
-    >>> moment("1997-10-01", "cut")
+
+def whole(value: object, name: str, least: int = 1) -> int:
+    """`value` as a whole number of at least `least`.
+
+    >>> whole(4.0, "weeks"), whole(np.int64(4), "weeks")
+    (4, 4)
+    >>> whole(True, "weeks")
+    Traceback (most recent call last):
+        ...
+    ValueError: weeks must be a whole number, at least 1, got True
+    """
+    if not is_number(value) or value % 1 != 0 or value < least:         # also nan and infinity
+        raise ValueError(f"{name} must be a whole number, at least {least}, got {value!r}")
+    return int(value)
+
+
+def floats(values: object, name: str) -> np.ndarray:
+    """`values` as a float64 array, if they are numbers: no dates, texts, booleans, masked or complex ones.
+
+    >>> floats([1, 2.5], "weights")
+    array([1. , 2.5])
+    >>> floats(["1", "2"], "weights")
+    Traceback (most recent call last):
+        ...
+    ValueError: weights must be numbers, got ['1', '2'] of type <U1
+    """
+    array = np.asarray(values)
+    numbers = array.dtype.kind in "iuf" and not np.ma.is_masked(values)
+    if array.dtype.kind == "O":
+        numbers = all(is_number(entry) or entry is pd.NA or entry is None for entry in array.ravel())
+    if array.size and not numbers:
+        shown = np.array2string(array.ravel()[:3], separator=", ", threshold=3)
+        what = "masked" if np.ma.is_masked(values) else f"of type {array.dtype}"
+        raise ValueError(f"{name} must be numbers, got {shown} {what}")
+    if array.dtype.kind == "O":
+        array = np.array([np.nan if entry is pd.NA or entry is None else float(entry)
+                          for entry in array.ravel()]).reshape(array.shape)
+    return array.astype(np.float64, copy=False)
+
+
+def instant(value: object, name: str) -> pd.Timestamp:
+    """`value` as a Timestamp, with its time zone if it has one.
+
+    >>> instant("1997-10-01", "cut")
     Timestamp('1997-10-01 00:00:00')
-    >>> moment("01/10/1997", "cut")
+    >>> instant("01/10/1997", "cut")
     Traceback (most recent call last):
         ...
     ValueError: cut must be a date such as '1997-10-01', got '01/10/1997': whether the day or the month \
@@ -43,12 +88,17 @@ comes first is never guessed
         raise ValueError(wanted) from error
     if pd.isna(found):
         raise ValueError(wanted)
-    if found.tzinfo is not None:
-        raise ValueError(
-            f"{name} must be a date without time zone (logs are in UTC), got {value!r}; use "
-            ".tz_convert('UTC').tz_localize(None)"
-        )
     return found
+
+
+def moment(value: object, name: str) -> pd.Timestamp:
+    """`value` as a Timestamp in UTC without time zone; one with a zone is converted.
+
+    >>> moment(pd.Timestamp("1997-10-01", tz="Asia/Tokyo"), "cut")
+    Timestamp('1997-09-30 15:00:00')
+    """
+    found = instant(value, name)
+    return found if found.tzinfo is None else found.tz_convert("UTC").tz_localize(None)
 
 
 def duration(value: object, name: str, number: pd.Timedelta | None = None, plural: str = "") -> pd.Timedelta:
@@ -64,17 +114,17 @@ def duration(value: object, name: str, number: pd.Timedelta | None = None, plura
     wanted = "give a length of time such as '28D' or pandas.Timedelta(days=28)"
     if number is not None:
         wanted = f"give a number of {plural} or a length of time such as '28D'"
-    is_number = isinstance(value, Real) and not isinstance(value, timedelta | np.timedelta64 | bool)
+    counted = is_number(value)
     without_unit = (
         isinstance(value, bool)
-        or (is_number and number is None)
+        or (counted and number is None)
         or (isinstance(value, str) and not re.search(r"[A-Za-z:]", value))
         or (isinstance(value, np.timedelta64) and np.datetime_data(value.dtype)[0] == "generic")
     )
     if without_unit:
         raise ValueError(f"{name}={value!r} has no unit; {wanted}")
     try:
-        found = float(value) * number if is_number else pd.Timedelta(value)
+        found = float(value) * number if counted else pd.Timedelta(value)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name}={value!r} is not a length of time; {wanted}") from error
     if pd.isna(found) or found <= pd.Timedelta(0):

@@ -1,4 +1,4 @@
-"""Is it better than something simple? Scores, calibration, bootstrap intervals, baselines, one table.
+"""Is it better than something simple? Scores, calibration, bootstrap intervals, one table.
 
 A forecast of *whether* is a probability ``p`` in [0, 1] scored against a 0/1 outcome ``y``; a forecast of
 *how often* is a mean ``mu >= 0`` scored against a count ``y``. One entry is one customer throughout.
@@ -11,18 +11,13 @@ A forecast of *whether* is a probability ``p`` in [0, 1] scored against a 0/1 ou
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
-from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.special import kl_div, xlogy
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-from sklearn.linear_model import LogisticRegression, PoissonRegressor
+from scipy.special import kl_div
 from sklearn.metrics import (
     brier_score_loss,
     confusion_matrix,
@@ -31,25 +26,22 @@ from sklearn.metrics import (
     roc_auc_score,
     root_mean_squared_error,
 )
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
-from threadpoolctl import ThreadpoolController
 
-from interestdecay_lib.sequences import PurchaseTask
+from interestdecay_lib._arguments import floats, whole
+from interestdecay_lib._moved import moved
+from interestdecay_lib.forecasts import Forecast
 
 PROBABILITY_METRICS = ("log_loss", "brier", "auc")
 COUNT_METRICS = ("mae", "rmse", "poisson_deviance")
-HALF_LIVES = tuple(2.0 ** (k / 4) for k in range(33))
-"""Half-lives in weeks, from 1 to 256, each 19 % longer than the one before."""
-_RFM = ("recency", "frequency", "monetary", "tenure")
-_BLOCK = 64  # bootstrap replicates that are in memory at once
+_WEIGHTS = 1 << 22  # of bootstrap replicates that are in memory at once: a few arrays of 32 MB each
 
 
 # ---------------------------------------------------------------------------------------------- validation
 
 
 def _outcome(y: ArrayLike, *, binary: bool) -> np.ndarray:
-    y = np.asarray(y, dtype=float)
+    given = np.asarray(y)
+    y = given.astype(float) if given.dtype.kind == "b" else floats(y, "y")
     if y.ndim != 1 or y.size == 0:
         raise ValueError(f"y must be one-dimensional with at least one entry, got shape {y.shape}")
     if not np.isfinite(y).all():
@@ -59,13 +51,15 @@ def _outcome(y: ArrayLike, *, binary: bool) -> np.ndarray:
                          "for counts use score_counts, or score y > 0")
     if not binary and (y < 0).any():
         raise ValueError(f"y must be counts >= 0, got {y.min():g}")
+    if not binary and (y % 1 != 0).any():
+        raise ValueError(f"y must be whole counts, got {y[y % 1 != 0][0]:g} among them")
     return y
 
 
 def _forecast(values: ArrayLike, n: int, name: str) -> np.ndarray:
-    if isinstance(values, Forecast):  # as an array, p and mu would look like two seeds
-        raise ValueError(f"a whole Forecast was given for {name}; give one part: forecast.p or forecast.mu")
-    values = np.asarray(values, dtype=float)
+    if isinstance(values, Forecast):
+        values = values.p if name == "p" else values.mu
+    values = floats(values, name)
     if values.ndim == 0 or values.shape[-1] != n or values.ndim > 2:
         raise ValueError(f"y has {n} entries but {name} has shape {values.shape}: "
                          "give one forecast a customer")
@@ -276,9 +270,7 @@ def calibration_table(y: ArrayLike, p: ArrayLike, bins: int | Sequence[float] = 
     """
     y, p = _probabilities(y, p)
     if np.ndim(bins) == 0:
-        if int(bins) != bins or bins < 1:
-            raise ValueError(f"bins must be a whole number of at least 1, or edges; got {bins!r}")
-        inner = np.unique(np.quantile(p, np.linspace(0, 1, int(bins) + 1)[1:-1]))
+        inner = np.unique(np.quantile(p, np.linspace(0, 1, whole(bins, "bins (or give edges)") + 1)[1:-1]))
     else:
         edges = np.asarray(bins, dtype=float)
         if edges.size < 2 or (np.diff(edges) <= 0).any() or p.min() < edges[0] or p.max() > edges[-1]:
@@ -382,6 +374,8 @@ def _checked(metric: str, y: ArrayLike, forecast: ArrayLike) -> tuple[np.ndarray
             _both_classes(y)
         return y, _forecast(forecast, y.size, "p")
     if metric in COUNT_METRICS or metric == "predicted_over_actual":
+        if metric == "predicted_over_actual" and isinstance(forecast, Forecast):
+            raise ValueError("predicted_over_actual is of p or of mu; give one part: forecast.p or forecast.mu")
         y = _outcome(y, binary=False)
         return y, _forecast(forecast, y.size, "mu")
     known = (*PROBABILITY_METRICS, *COUNT_METRICS, "predicted_over_actual")
@@ -393,8 +387,7 @@ def _checked(metric: str, y: ArrayLike, forecast: ArrayLike) -> tuple[np.ndarray
 def _resampled_weights(n: int, groups: ArrayLike | None, replicates: int, seed: int | np.random.Generator
                        ) -> Iterator[np.ndarray]:
     """How often each row is drawn: blocks of shape (<= 64, n). Rows of one group are drawn together."""
-    if int(replicates) != replicates or replicates < 1:
-        raise ValueError(f"replicates must be a whole number of at least 1, got {replicates!r}")
+    replicates = whole(replicates, "replicates")
     code = None
     if groups is not None:
         code = pd.factorize(np.asarray(groups))[0]
@@ -405,8 +398,9 @@ def _resampled_weights(n: int, groups: ArrayLike | None, replicates: int, seed: 
             raise ValueError(f"groups must give one customer a row, shape ({n},), got {np.shape(groups)}")
     units = n if code is None else int(code.max()) + 1
     rng = np.random.default_rng(seed)
-    for start in range(0, int(replicates), _BLOCK):
-        rows = min(_BLOCK, int(replicates) - start)
+    block = min(64, max(1, _WEIGHTS // n))
+    for start in range(0, replicates, block):
+        rows = min(block, replicates - start)
         drawn = rng.integers(units, size=(rows, units)) + units * np.arange(rows)[:, None]
         weights = np.bincount(drawn.ravel(), minlength=rows * units).reshape(rows, units)
         yield weights if code is None else weights[:, code]
@@ -555,8 +549,9 @@ def paired_bootstrap(
 
 
 def comparison_table(
-    y: ArrayLike, forecasts: Mapping[str, ArrayLike], metrics: Sequence[str] = PROBABILITY_METRICS, *,
-    reference: str | None = None, replicates: int = 500, seed: int = 0, level: float = 0.95,
+    y: ArrayLike, forecasts: Mapping[str, ArrayLike | Forecast],
+    metrics: Sequence[str] = PROBABILITY_METRICS, *, reference: str | None = None, replicates: int = 500,
+    seed: int | np.random.Generator = 0, level: float = 0.95, groups: ArrayLike | None = None,
 ) -> pd.DataFrame:
     """Scores of several models on the same customers, each with a bootstrap interval.
 
@@ -566,12 +561,13 @@ def comparison_table(
         Outcomes of the test customers, shape (n,): 0/1 for probabilities, counts for expected counts.
     forecasts
         Name of a model -> its forecasts, shape (n,), or (seeds, n) for a model trained several times: scored
-        seed by seed and averaged (never the forecasts: an ensemble is another model).
+        seed by seed and averaged (never the forecasts: an ensemble is another model). Of a whole `Forecast`
+        the scores of probabilities take p, those of counts mu. A DataFrame has one column a model.
     metrics
         Names as in :func:`bootstrap_interval`.
     reference
         Name of a model. If given, the table holds the paired differences *model minus reference* instead.
-    replicates, seed, level
+    replicates, seed, level, groups
         As in :func:`bootstrap_interval`; all models see the same resamples.
 
     Returns
@@ -594,8 +590,9 @@ def comparison_table(
     >>> comparison_table(y, models, ["brier"], reference="blunt", seed=1).round(2).values.tolist()
     [[-0.1, -0.19, 0.03]]
     """
-    if not forecasts:
+    if not len(forecasts):
         raise ValueError("give at least one model")
+    metrics = [metrics] if isinstance(metrics, str) else list(metrics)
     if reference is not None and reference not in forecasts:
         raise ValueError(f"unknown reference {reference!r}; the models are: {', '.join(forecasts)}")
     _level(level)
@@ -607,7 +604,7 @@ def comparison_table(
             except ValueError as error:
                 raise ValueError(f"{name}: {error}") from error
             scores[name, metric], size = _weighted(metric, outcome, checked), outcome.size
-    values = _replicate(list(scores.values()), size, None, replicates, seed)
+    values = _replicate(list(scores.values()), size, groups, replicates, seed)
     column = dict(zip(scores, values.T, strict=True))
     rows: dict[str, dict[str, float]] = {name: {} for name in forecasts if name != reference}
     for (name, metric), found in column.items():
@@ -644,240 +641,8 @@ def as_text(table: pd.DataFrame, decimals: int = 3, sign: bool = False) -> pd.Da
         for m in metrics}, index=table.index)
 
 
-# ----------------------------------------------------------------------------------------------- baselines
-
-
-class Forecast(NamedTuple):
-    """What a model says of each customer: probability of buying ``p`` and expected purchases ``mu``."""
-
-    p: np.ndarray
-    mu: np.ndarray
-
-
-def stack(tasks: Sequence[PurchaseTask]) -> PurchaseTask:
-    """Several tasks below each other, for training on several cuts: a customer has one row a cut.
-
-    Parameters
-    ----------
-    tasks
-        With equal horizon and length of history. The result carries the cut of the last one.
-
-    Raises
-    ------
-    ValueError
-        For no tasks, or different horizons or histories.
-    """
-    if not tasks:
-        raise ValueError("give at least one task")
-    if len({(t.horizon_weeks, t.weekly.shape[1:]) for t in tasks}) > 1:
-        raise ValueError("the tasks must have the same horizon and history")
-    return dataclasses.replace(
-        tasks[-1], features=pd.concat([t.features for t in tasks]),
-        **{name: np.concatenate([getattr(t, name) for t in tasks])
-           for name in ("users", "weekly", "bought", "purchases")},
-    )
-
-
-def _column(half_life: float) -> str:
-    return f"decayed_{half_life:g}w"
-
-
-class _Baseline:
-    """A model of both questions: fit(task) learns from task.features, predict(task) -> Forecast(p, mu)."""
-
-    def _design(self, task: PurchaseTask) -> np.ndarray:
-        """Inputs, shape (n, k)."""
-        raise NotImplementedError
-
-    def _models(self) -> tuple[Any, Any]:
-        return _logistic(), _poisson()
-
-    def fit(self, task: PurchaseTask) -> _Baseline:
-        """Learn from the customers of a task; returns self."""
-        x = self._design(task)
-        bought, purchases = _outcomes(task)
-        self.classifier_, self.regressor_ = self._models()
-        with _one_thread():
-            self.classifier_.fit(x, bought)
-            self.regressor_.fit(x, purchases)
-        return self
-
-    def predict(self, task: PurchaseTask) -> Forecast:
-        """Forecasts for the customers of a task; its outcomes are not looked at."""
-        if not hasattr(self, "classifier_"):
-            raise ValueError(f"this {type(self).__name__} has not been fitted yet: call fit(task) first")
-        x = self._design(task)
-        with _one_thread():
-            return Forecast(self.classifier_.predict_proba(x)[:, 1], self.regressor_.predict(x))
-
-
-@cache
-def _thread_pools() -> ThreadpoolController:
-    return ThreadpoolController()  # found once: looking for them costs more than a small fit
-
-
-def _one_thread() -> AbstractContextManager:
-    """Models this small are slower on several threads; and one thread adds in one order on every machine."""
-    return _thread_pools().limit(limits=1)
-
-
-def _outcomes(task: PurchaseTask) -> tuple[np.ndarray, np.ndarray]:
-    return np.asarray(task.bought, dtype=float), np.asarray(task.purchases, dtype=float)
-
-
-def _logistic(C: float = np.inf) -> Pipeline:
-    return make_pipeline(StandardScaler(), LogisticRegression(C=C, solver="newton-cholesky", tol=1e-8))
-
-
-def _poisson() -> Pipeline:
-    return make_pipeline(StandardScaler(), PoissonRegressor(alpha=0, solver="newton-cholesky", tol=1e-8))
-
-
-def _features(task: PurchaseTask, columns: Sequence[str]) -> np.ndarray:
-    missing = [c for c in columns if c not in task.features.columns]
-    if missing:
-        hint = ("; make the task with purchase_task(log, ..., half_lives=...)"
-                if any(c.startswith("decayed_") for c in missing) else "")
-        raise ValueError(f"task.features lacks the columns {missing[:3]}{hint}")
-    return task.features[list(columns)].to_numpy(dtype=float)
-
-
-class BaseRate(_Baseline):
-    """The same forecast for everybody: the training customers' share of buyers and mean count."""
-
-    def fit(self, task: PurchaseTask) -> BaseRate:
-        self.p_, self.mu_ = float(np.mean(task.bought)), float(np.mean(task.purchases))
-        return self
-
-    def predict(self, task: PurchaseTask) -> Forecast:
-        if not hasattr(self, "p_"):
-            raise ValueError("this BaseRate has not been fitted yet: call fit(task) first")
-        n = len(task.users)
-        return Forecast(np.full(n, self.p_), np.full(n, self.mu_))
-
-
-class RecencyOnly(_Baseline):
-    """Logistic and Poisson regression on log(1 + weeks since the last purchase)."""
-
-    def _design(self, task: PurchaseTask) -> np.ndarray:
-        return np.log1p(_features(task, ["recency"]))
-
-
-class FrequencyOnly(_Baseline):
-    """Logistic and Poisson regression on log(number of purchase days)."""
-
-    def _design(self, task: PurchaseTask) -> np.ndarray:
-        return np.log(_features(task, ["frequency"]))
-
-
-class DecayedCount(_Baseline):
-    r"""Logistic and Poisson regression on :math:`\ln S_h`; the half-life is chosen on the training customers.
-
-    :math:`S_h=\sum_j 2^{-a_j/h}` over the purchases of a customer, :math:`a_j` their ages (weeks) at the cut.
-
-    Parameters
-    ----------
-    half_lives
-        Candidates in weeks; one candidate fixes the half-life. The task must hold their columns:
-        ``purchase_task(log, ..., half_lives=half_lives)``.
-
-    Attributes
-    ----------
-    half_life_, count_half_life_
-        The candidate with the greatest training log-likelihood, in weeks: of the logistic regression (does
-        the customer buy?) and of the Poisson regression (how often?).
-    profile_
-        Those log-likelihoods (nats; for Poisson up to a constant) by half-life, columns ``bought`` and
-        ``purchases``.
-    """
-
-    def __init__(self, half_lives: Sequence[float] = HALF_LIVES) -> None:
-        self.half_lives = [float(h) for h in np.atleast_1d(half_lives)]
-        if not self.half_lives or min(self.half_lives) <= 0:
-            raise ValueError(f"half_lives must be positive numbers of weeks, got {half_lives}")
-
-    def _log_sum(self, task: PurchaseTask, half_life: float) -> np.ndarray:
-        total = _features(task, [_column(half_life)])
-        if not (total > 0).all():
-            raise ValueError(f"{np.count_nonzero(~(total > 0))} decayed counts are not positive: every "
-                             "customer needs a purchase before the cut, and a half-life of "
-                             f"{half_life:g} weeks may be too short")
-        return np.log(total)
-
-    def fit(self, task: PurchaseTask) -> DecayedCount:
-        bought, purchases = _outcomes(task)
-        rows, fitted = {}, {}
-        with _one_thread():
-            for h in self.half_lives:
-                x = self._log_sum(task, h)
-                classifier, regressor = fitted[h] = _logistic().fit(x, bought), _poisson().fit(x, purchases)
-                mu = regressor.predict(x)
-                rows[h] = {
-                    "bought": -log_loss(bought, classifier.predict_proba(x)[:, 1], normalize=False),
-                    "purchases": float(np.sum(xlogy(purchases, mu) - mu)),
-                }
-        self.profile_ = pd.DataFrame.from_dict(rows, orient="index").rename_axis("half_life")
-        self.half_life_, self.count_half_life_ = (float(h) for h in self.profile_.idxmax())
-        self.classifier_, self.regressor_ = fitted[self.half_life_][0], fitted[self.count_half_life_][1]
-        return self
-
-    def predict(self, task: PurchaseTask) -> Forecast:
-        if not hasattr(self, "classifier_"):
-            raise ValueError("this DecayedCount has not been fitted yet: call fit(task) first")
-        return Forecast(self.classifier_.predict_proba(self._log_sum(task, self.half_life_))[:, 1],
-                        self.regressor_.predict(self._log_sum(task, self.count_half_life_)))
-
-
-class RFMLogistic(_Baseline):
-    """Logistic and Poisson regression on the logarithms of recency, frequency, monetary value and tenure.
-
-    Parameters
-    ----------
-    columns
-        Feature columns of the task; each enters as log(1 + value), a ``decayed_<h>w`` column as log(value).
-    C
-        Inverse strength of the L2 penalty on the standardised coefficients (infinite: none).
-    """
-
-    def __init__(self, columns: Sequence[str] = _RFM, C: float = 1.0) -> None:
-        if not C > 0:
-            raise ValueError(f"C must be positive, got {C}")
-        self.columns, self.C = list(columns), C
-
-    def _design(self, task: PurchaseTask) -> np.ndarray:
-        x = _features(task, self.columns)
-        decayed = np.array([c.startswith("decayed_") for c in self.columns])
-        return np.where(decayed, np.log(np.where(decayed, x, 1)), np.log1p(np.where(decayed, 0, x)))
-
-    def _models(self) -> tuple[Any, Any]:
-        return _logistic(self.C), _poisson()
-
-
-class Boosting(_Baseline):
-    """Gradient-boosted trees (scikit-learn's HistGradientBoosting) on the features, Poisson loss for counts.
-
-    Parameters
-    ----------
-    columns
-        Feature columns of the task, as they are.
-    iterations
-        Number of trees.
-    learning_rate, leaves, min_leaf, l2
-        Step size; leaves a tree; customers a leaf; penalty on the leaves' values.
-    seed
-        Random state of scikit-learn.
-    """
-
-    def __init__(self, columns: Sequence[str] = _RFM, iterations: int = 60, learning_rate: float = 0.05,
-                 leaves: int = 15, min_leaf: int = 50, l2: float = 0.0, seed: int = 0) -> None:
-        self.columns = list(columns)
-        self.settings = {"max_iter": iterations, "learning_rate": learning_rate, "max_leaf_nodes": leaves,
-                         "min_samples_leaf": min_leaf, "l2_regularization": l2, "early_stopping": False,
-                         "random_state": seed}
-
-    def _design(self, task: PurchaseTask) -> np.ndarray:
-        return _features(task, self.columns)
-
-    def _models(self) -> tuple[Any, Any]:
-        return (HistGradientBoostingClassifier(**self.settings),
-                HistGradientBoostingRegressor(loss="poisson", **self.settings))
+__getattr__ = moved(__name__, {
+    **dict.fromkeys(("HALF_LIVES", "BaseRate", "Boosting", "DecayedCount", "FrequencyOnly", "RFMLogistic",
+                     "RecencyOnly"), "baselines"),
+    "stack": "tasks",
+})

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from interestdecay_lib.networks import keras, tf
-from interestdecay_lib.sequences import last_events
+from interestdecay_lib.windows import last_events
 from interestdecay_lib.time_aware import (
     AttentionalGRUCell,
     ContinuousLSTMCell,
@@ -99,25 +99,28 @@ class Positions(keras.layers.Layer):
         return {**super().get_config(), "seed": self.seed}
 
 
-def event_inputs(log: pd.DataFrame, cut, users=None, length: int = 12) -> dict[str, np.ndarray]:
+def event_inputs(log: pd.DataFrame, cut, users=None, length: int = 12, value: str | None = "value"
+                 ) -> dict[str, np.ndarray]:
     """The last events of each customer before the cut, and the cut as one more step.
 
     Parameters
     ----------
     log : DataFrame
-        A sorted event log with ``value``. To count purchase days, pass it through `sequences.merge_same_day`.
+        An event log. To count purchase days, pass it through `event_log.merge_same_day`.
     cut
         The moment of prediction; nothing at or after it is looked at.
     users : array, optional
         Users in the order of the rows; by default all with an event before the cut.
     length : int
         Events kept for each user; ``steps = length + 1``.
+    value : str, optional
+        Column of the third channel, not negative; None for a log without values.
 
     Returns
     -------
     dict of float32 arrays
         ``events`` (n, steps, 3): 1 for an event, 1 for the cut, log(1 + value); all three 0 where there is no
-        step (padding in front). ``elapsed`` (n, steps): weeks since the user's event before, at the cut
+        step (padding in front). Without values (n, steps, 2). ``elapsed`` (n, steps): weeks since the user's event before, at the cut
         weeks since the last event.
 
     Raises
@@ -133,16 +136,20 @@ def event_inputs(log: pd.DataFrame, cut, users=None, length: int = 12) -> dict[s
     >>> x["elapsed"].tolist(), x["events"][0, :, 0].tolist()
     ([[0.0, 0.0, 3.0, 1.0]], [0.0, 1.0, 1.0, 0.0])
     """
-    if "value" not in log.columns:
-        raise ValueError("the log needs a column value (dollars) for the third channel of the events")
-    found, present = last_events(log, length, cut, columns=["gap", "age", "value"], users=users)
-    gap, age, value = np.moveaxis(found, -1, 0)
-    if refused := int((~(value >= 0)).sum()):
-        raise ValueError(f"{refused:,} events before the cut have a negative or missing value; decide what "
-                         "refunds mean before building inputs")
+    if value is not None and value not in log.columns:
+        raise ValueError(f"the log needs a column {value} for the third channel of the events; for a log without "
+                         "values pass value=None")
+    columns = ["gap", "age"] if value is None else ["gap", "age", value]
+    found, present = last_events(log, length, cut, columns=columns, users=users)
+    gap, age = found[..., 0], found[..., 1]
     n = len(found)
-    events = np.zeros((n, length + 1, 3), np.float32)
-    events[:, :-1, 0], events[:, -1, 1], events[:, :-1, 2] = present, 1, np.log1p(value)
+    events = np.zeros((n, length + 1, len(columns)), np.float32)
+    events[:, :-1, 0], events[:, -1, 1] = present, 1
+    if value is not None:
+        if refused := int((found[..., 2] < 0).sum()):
+            raise ValueError(f"{refused:,} events before the cut have a negative {value}; decide what refunds mean "
+                             "before building inputs")
+        events[:, :-1, 2] = np.log1p(found[..., 2])
     pause = np.where(present[:, -1], age[:, -1], 0.0)       # a user without events has had no last one
     return {"events": events, "elapsed": np.column_stack([gap, pause]).astype(np.float32)}
 

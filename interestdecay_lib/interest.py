@@ -15,133 +15,38 @@ Source: G. Cormode, V. Shkapenyuk, D. Srivastava, B. Xu (2009), Forward Decay (f
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from numbers import Real
 from typing import Self
 
 import numpy as np
 import pandas as pd
 from scipy.linalg.blas import dtbsv
 
-from interestdecay_lib._arguments import duration, moment
+from interestdecay_lib._arguments import duration, floats, instant, is_number, moment
+from interestdecay_lib.decay import DecayCurve
+from interestdecay_lib.event_log import check_same_kind, moment_in, rows_named, timestamps
 
 __all__ = ["DecayedCounter", "decayed_sum", "running_decayed_sum"]
 
 HalfLife = str | timedelta | np.timedelta64          # pandas.Timedelta is a timedelta
 
 _BLOCK = 1 << 14          # events solved at a time: their five columns stay in the processor's cache
-_NAT = np.iinfo(np.int64).min
-_EARLIEST_NS = np.datetime64("1900-01-01", "ns").view(np.int64)
-
-
-# --- what is given ---
-
-def _is_number(given: object) -> bool:
-    return isinstance(given, Real) and not isinstance(given, (bool, timedelta, np.timedelta64))
-
-
-def _half_lives(given: HalfLife | Sequence[HalfLife]) -> tuple[list, list[pd.Timedelta], bool]:
-    """The half-lives as given (they label the columns), as lengths, and whether several were given."""
-    several = isinstance(given, (list, tuple, pd.Index, pd.Series, np.ndarray))
-    labels = list(given) if several else [given]
-    if not labels:
-        raise ValueError("half_life is an empty list; give at least one, such as ['7D', '90D']")
-    lengths = [duration(label, "half_life") for label in labels]
-    if len(set(lengths)) < len(lengths):
-        raise ValueError(f"half_life names a column twice: {labels}")
-    return labels, lengths, several
-
-
-def _ticks(events: pd.DataFrame) -> tuple[np.ndarray, str]:
-    """The times of the events as whole numbers of the column's own unit, and that unit."""
-    if "timestamp" not in events:
-        raise ValueError(f"events has no column 'timestamp'; its columns are {list(events.columns)}")
-    column = events["timestamp"]
-    if isinstance(column.dtype, pd.DatetimeTZDtype):
-        raise ValueError(
-            "events['timestamp'] carries a time zone; the book's logs are in UTC without one: "
-            "use .dt.tz_convert('UTC').dt.tz_localize(None)"
-        )
-    if len(events) == 0:
-        return np.empty(0, dtype=np.int64), "ns"
-    if not pd.api.types.is_datetime64_dtype(column.dtype):
-        raise ValueError(
-            f"events['timestamp'] must be datetime64, but is {column.dtype}; use pandas.to_datetime or "
-            "interestdecay_lib.events.read_events"
-        )
-    times = column.to_numpy()
-    ticks = times.view(np.int64)
-    if ticks.min() == _NAT:
-        raise ValueError(_rows("events without a timestamp (NaT)", ticks == _NAT, events.index))
-    if np.datetime_data(times.dtype)[0] == "ns" and ticks.min() < _EARLIEST_NS:
-        times = times.astype("datetime64[us]")               # ages of three centuries overflow in nanoseconds
-        ticks = times.view(np.int64)
-    return ticks, np.datetime_data(times.dtype)[0]
-
-
-def _rows(what: str, mask: np.ndarray, index: pd.Index) -> str:
-    first = ", ".join(repr(label) for label in index[mask][:5].tolist())
-    return f"{mask.sum():,} {what}; the first have the index {first}: repair or drop them, and count them"
-
-
-def _weights(events: pd.DataFrame, weight: str | np.ndarray | pd.Series | None) -> np.ndarray | None:
-    """The weight of every event as float64, or None where every event counts 1."""
-    if weight is None:
-        return None
-    if isinstance(weight, str):
-        if weight not in events:
-            raise ValueError(f"weight={weight!r} is no column of events; they are {list(events.columns)}")
-        weight = events[weight]
-    elif isinstance(weight, pd.Series) and not weight.index.equals(events.index):
-        raise ValueError("weight is a Series with another index than events; align it or pass .to_numpy()")
-    try:
-        values = np.asarray(weight, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"the weights must be numbers; give a column name, an array or None, not {weight!r}"
-        ) from error
-    if values.shape != (len(events),):
-        raise ValueError(f"weight has the shape {values.shape}, but there are {len(events):,} events")
-    with np.errstate(over="ignore"):
-        suspect = not np.isfinite(values.sum())              # one quick pass; only then look for the rows
-    broken = ~np.isfinite(values) if suspect else np.zeros(0, dtype=bool)
-    if broken.any():
-        raise ValueError(_rows("events with a weight that is missing or infinite", broken, events.index))
-    return values
-
-
-def _integer_keys(events: pd.DataFrame, by: str | list[str]) -> np.ndarray | None:
-    """The keys themselves, where they are one column of whole numbers: these need no hash table."""
-    names = [by] if isinstance(by, str) else list(by)
-    absent = [name for name in names if name not in events]
-    if absent or not names:
-        raise ValueError(f"by={by!r}: no column {absent} in events; the columns are {list(events.columns)}")
-    dtype = events[names[0]].dtype
-    if isinstance(by, str) and isinstance(dtype, np.dtype) and dtype.kind in "iu":
-        return events[by].to_numpy()
-    return None
-
-
-def _groups(events: pd.DataFrame, by: str | list[str]) -> tuple[np.ndarray, pd.Index]:
-    """The group number of every event, numbered in the sorted order of the keys, and the keys."""
-    names = [by] if isinstance(by, str) else list(by)
-    missing = events[names].isna().any(axis=1).to_numpy()
-    if missing.any():
-        raise ValueError(_rows(f"events without a value in {' or '.join(names)}", missing, events.index))
-    groups = events.groupby(by if isinstance(by, str) else names, sort=True, observed=True)
-    return groups.ngroup().to_numpy(), groups.size().index
 
 
 # --- a whole log ---
 
 def decayed_sum(
     events: pd.DataFrame,
-    at: str | datetime | np.datetime64,
-    half_life: HalfLife | Sequence[HalfLife],
+    at: str | datetime | np.datetime64 | Sequence,
+    half_life: HalfLife | DecayCurve | Sequence[HalfLife] | Mapping[str, HalfLife],
     by: str | list[str] = "user_id",
-    weight: str | np.ndarray | pd.Series | None = None,
+    weight: str | np.ndarray | pd.Series | Mapping[object, float] | None = None,
+    *,
+    users: Sequence | None = None,
+    unit: str | None = None,
+    weight_by: str = "event_type",
 ) -> pd.Series | pd.DataFrame:
     r"""Interest at one date: the decayed sum of the events of every user (or item, or pair).
 
@@ -153,19 +58,30 @@ def decayed_sum(
         An event log with ``timestamp`` (datetime64) and the columns of `by`, in any order. Repeated rows
         count each; an event without a timestamp, key or weight is an error, never dropped.
     at
-        The date t. Events later than it are an error: cut the log first with ``sequences.as_of``.
+        The date t, in the zone of the log. Events later than it are an error: cut the log first with
+        `event_log.as_of`. A list of dates cuts by itself: at each date the events before it count.
     half_life
-        A length of time, ``"28D"`` or a `pandas.Timedelta`, or a list of them.
+        A length of time, ``"28D"`` or a `pandas.Timedelta`, or a list of them, or a mapping from column names
+        to them. Or another way to fade: a fit of `fitting.fit_decay` (its curve, in its unit), or a curve of
+        `decay` with `unit`.
     by
         The column or list of columns whose values get one sum each.
     weight
-        What an event counts: None for 1 each, the name of a column, or an array or Series beside the events.
+        What an event counts: None for 1 each, the name of a column, an array or Series beside the events, or a
+        mapping from the values of the column `weight_by` to numbers, such as ``{"view": 1, "buy": 5}``.
+    users
+        The users (values of `by`) in the order of the rows; one without events has the sum 0. Default: all of
+        the log.
+    unit
+        In which the age of a curve counts: ``"hours"``, ``"days"`` or ``"weeks"``.
+    weight_by
+        The column that a mapping of weights looks at.
 
     Returns
     -------
     pandas.Series or pandas.DataFrame
-        One row a user, sorted; for a list of half-lives one column each, labelled as given. Unit: that of the
-        weights (events, or dollars, ...).
+        One row a user, sorted; for a list of half-lives one column each, labelled as given. For a list of
+        dates the index is (date, user). Unit: that of the weights (events, or dollars, ...).
 
     Raises
     ------
@@ -182,22 +98,27 @@ def decayed_sum(
     {1: 1.4718, 2: 1.0}
     >>> decayed_sum(log, at="2024-01-23", half_life=["7D", "28D"]).round(2).loc[1].to_dict()
     {'7D': 1.47, '28D': 2.38}
+    >>> decayed_sum(log, ["2024-01-02", "2024-01-23"], "7D", users=[1, 3]).round(2).tolist()
+    [0.91, 0.0, 1.38, 0.0]
     """
-    labels, lengths, several = _half_lives(half_life)
-    date = moment(at, "at")
-    ticks, unit = _ticks(events)
-    values = _weights(events, weight)
-    keys = _integer_keys(events, by)
+    fading, several = _fading(half_life, unit)
+    if isinstance(at, (list, tuple, pd.Index, pd.Series, np.ndarray)):
+        return _at_dates(events, at, half_life, by, weight, users, unit, weight_by)
+    date = moment_in(events, at, "at")
+    times = timestamps(events)
+    ticks, tick = times.view(np.int64), np.datetime_data(times.dtype)[0]
+    values = _weights(events, weight, weight_by)
 
-    whole = date.floor(unit)                                 # `at` may be finer than the log's unit of time
-    now = whole.as_unit(unit).to_datetime64().view(np.int64)
+    whole = date.floor(tick)                                 # `at` may be finer than the log's unit of time
+    now = whole.as_unit(tick).to_datetime64().view(np.int64)
     if len(ticks) and ticks.max() > now:
         raise ValueError(
             f"{(ticks > now).sum():,} of {len(events):,} events are later than at={date}; an event from the "
-            "future has no weight: cut the log first with sequences.as_of, or choose a later date"
+            "future has no weight: cut the log first with event_log.as_of, or choose a later date"
         )
-    one = pd.Timedelta(1, unit)
-    kept = [_kept(ticks, now, (date - whole) / one, half / one, values) for half in lengths]
+    one = pd.Timedelta(1, tick)
+    kept = [_kept(ticks, now, (date - whole) / one, fade, one, values) for fade in fading.values()]
+    keys = _integer_keys(events, by)
     if keys is not None and len(keys) and (keys[1:] >= keys[:-1]).all():
         starts = np.r_[0, 1 + np.flatnonzero(keys[1:] != keys[:-1])]
         index = pd.Index(keys[starts], name=by)
@@ -205,32 +126,181 @@ def decayed_sum(
     else:
         codes, index = _groups(events, by)
         sums = [np.zeros(len(index)) + np.bincount(codes, column, minlength=len(index)) for column in kept]
-    if not several:
-        return pd.Series(sums[0], index=index, name="decayed_sum")
-    return pd.DataFrame(dict(zip(labels, sums, strict=True)), index=index)
+    result = pd.DataFrame(dict(zip(fading, sums, strict=True)), index=index)
+    if users is not None:
+        wanted = pd.Index(users, name=index.name) if isinstance(by, str) else pd.MultiIndex.from_tuples(users)
+        if not wanted.is_unique:
+            raise ValueError(f"users must be distinct; {int(wanted.duplicated().sum()):,} are named twice")
+        check_same_kind(wanted, index)
+        result = result.reindex(wanted, fill_value=0.0)
+    return result if several else result.iloc[:, 0].rename("decayed_sum")
+
+
+def _at_dates(events, dates, half_life, by, weight, users, unit, weight_by):
+    """Below each other the sums at several dates, each of the events before it."""
+    if isinstance(weight, (np.ndarray, pd.Series, list)):
+        raise ValueError("for several dates give weight as the name of a column: the log is cut at each date")
+    moments = {date: moment_in(events, date, "at") for date in dates}
+    if len(moments) < len(dates) or not moments:
+        raise ValueError(f"at needs at least one date, and each once, got {list(dates)}")
+    times = events["timestamp"] if "timestamp" in events else timestamps(events)
+    tables = {
+        instant(date, "at"): decayed_sum(
+            events[(times < when).to_numpy()], when.tz_localize("UTC"), half_life, by, weight, users=users,
+            unit=unit, weight_by=weight_by,
+        )
+        for date, when in moments.items()
+    }
+    return pd.concat(tables, names=["at"])
+
+
+def _fading(given: object, unit: str | None) -> tuple[dict[object, pd.Timedelta | tuple], bool]:
+    """Column label -> a half-life, or (curve, unit of its age); and whether several columns are wanted."""
+    if isinstance(getattr(given, "curve", None), DecayCurve) and hasattr(given, "unit"):      # a fit
+        return {"decayed_sum": (given.curve, _unit(given.unit))}, False
+    if isinstance(given, DecayCurve):
+        if unit is None:
+            raise ValueError(f"in which unit does the age of {given!r} count? give unit, one of {list(_UNITS)}")
+        return {"decayed_sum": (given, _unit(unit))}, False
+    if unit is not None:
+        raise ValueError(f"unit={unit!r} belongs to a curve; a half-life carries its own, such as '28D'")
+    several = isinstance(given, (list, tuple, set, pd.Index, pd.Series, np.ndarray, Mapping))
+    if isinstance(given, set):
+        raise ValueError(f"half_life is a set, which has no order; give a list: {sorted(map(str, given))}")
+    labels = list(given) if several else [given]
+    if not labels:
+        raise ValueError("half_life is an empty list; give at least one, such as ['7D', '90D']")
+    lengths = [duration(given[label] if isinstance(given, Mapping) else label, "half_life") for label in labels]
+    if len(set(lengths)) < len(lengths):
+        raise ValueError(f"half_life names a column twice: {list(map(str, lengths))}")
+    return dict(zip(labels, lengths, strict=True)), several
+
+
+_UNITS = {"hours": pd.Timedelta(hours=1), "days": pd.Timedelta(days=1), "weeks": pd.Timedelta(weeks=1)}
+
+
+def _unit(name: str) -> pd.Timedelta:
+    if name not in _UNITS:
+        raise ValueError(f"unit must be one of {list(_UNITS)}, got {name!r}")
+    return _UNITS[name]
 
 
 def _kept(
-    ticks: np.ndarray, now: int, rest: float, half_life: float, values: np.ndarray | None
+    ticks: np.ndarray, now: int, rest: float, fade: pd.Timedelta | tuple, one: pd.Timedelta,
+    values: np.ndarray | None,
 ) -> np.ndarray:
-    """What every event still counts at ``now + rest``, block by block."""
+    """What every event still counts at ``now + rest``, block by block; `one` is the length of a tick."""
     kept = np.empty(len(ticks))
+    curve, unit = fade if isinstance(fade, tuple) else (None, fade)
+    per_tick = (1 if curve else -1) / (unit / one)
     with np.errstate(under="ignore"):
         for start in range(0, len(ticks), _BLOCK):
             block = slice(start, start + _BLOCK)
             part = kept[block]
-            np.multiply(now - ticks[block] + rest, -1 / half_life, out=part)
-            np.exp2(part, out=part)
+            np.multiply(now - ticks[block] + rest, per_tick, out=part)
+            if curve is None:
+                np.exp2(part, out=part)
+            else:
+                part[:] = curve(part)
             if values is not None:
                 part *= values[block]
     return kept
 
 
+def _weights(
+    events: pd.DataFrame, weight: str | np.ndarray | pd.Series | Mapping | None, weight_by: str = "event_type"
+) -> np.ndarray | None:
+    """The weight of every event as float64, or None where every event counts 1."""
+    if weight is None:
+        return None
+    if isinstance(weight, Mapping):
+        if weight_by not in events:
+            raise ValueError(f"weight={weight!r} looks at the column {weight_by!r}, which events does not have; "
+                             f"name another with weight_by: {list(events.columns)}")
+        kinds = events[weight_by]
+        unknown = [kind for kind in kinds.unique() if kind not in weight]
+        if unknown:
+            raise ValueError(f"weight says nothing of the {weight_by} {', '.join(map(repr, unknown[:5]))}; give "
+                             "every kind a number, 0 for one that does not count")
+        weight = kinds.map(dict(weight)).astype(float)
+    elif isinstance(weight, str):
+        if weight not in events:
+            raise ValueError(f"weight={weight!r} is no column of events; they are {list(events.columns)}")
+        weight = events[weight]
+    elif isinstance(weight, pd.Series) and not weight.index.equals(events.index):
+        raise ValueError("weight is a Series with another index than events; align it or pass .to_numpy()")
+    try:
+        values = floats(weight, "the weights")
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"the weights must be numbers; give a column name, an array or None, not {weight!r}"
+        ) from error
+    if values.shape != (len(events),):
+        raise ValueError(f"weight has the shape {values.shape}, but there are {len(events):,} events")
+    with np.errstate(over="ignore"):
+        suspect = not np.isfinite(values.sum())              # one quick pass; only then look for the rows
+    broken = ~np.isfinite(values) if suspect else np.zeros(0, dtype=bool)
+    if broken.any():
+        raise ValueError(rows_named("events with a weight that is missing or infinite", broken, events.index))
+    return values
+
+
+def _integer_keys(events: pd.DataFrame, by: str | list[str]) -> np.ndarray | None:
+    """The keys themselves, where they are one column of whole numbers: these need no hash table."""
+    names = [by] if isinstance(by, str) else list(by)
+    absent = [name for name in names if name not in events]
+    if absent or not names:
+        raise ValueError(f"by={by!r}: no column {absent} in events; the columns are {list(events.columns)}")
+    dtype = events[names[0]].dtype
+    if isinstance(by, str) and isinstance(dtype, np.dtype) and dtype.kind in "iu":
+        return events[by].to_numpy()
+    return None
+
+
+def _groups(events: pd.DataFrame, by: str | list[str]) -> tuple[np.ndarray, pd.Index]:
+    """The group number of every event, numbered in the sorted order of the keys, and the keys.
+
+    The distinct keys are sorted, not the events; categories are numbered already.
+    """
+    names = [by] if isinstance(by, str) else list(by)
+    coded = [_codes(events[name]) for name in names]
+    missing = np.any([codes < 0 for codes, _ in coded], axis=0)
+    if missing.any():
+        raise ValueError(rows_named(f"events without a value in {' or '.join(names)}", missing, events.index))
+    if len(names) == 1:
+        return coded[0]
+    pairs = np.ravel_multi_index([codes for codes, _ in coded], [max(len(keys), 1) for _, keys in coded])
+    pairs, codes = np.unique(pairs, return_inverse=True)
+    places = np.unravel_index(pairs, [max(len(keys), 1) for _, keys in coded])
+    return codes, pd.MultiIndex.from_arrays(
+        [keys.take(place) for (_, keys), place in zip(coded, places, strict=True)], names=names)
+
+
+def _codes(column: pd.Series) -> tuple[np.ndarray, pd.Index]:
+    """Of every row the place of its key among the sorted distinct keys (-1: missing), and these."""
+    codes, keys = pd.factorize(column)
+    keys = pd.Index(keys, name=column.name)
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        order = np.argsort(keys.codes, kind="stable")        # as the categories are listed
+    else:
+        try:
+            order = keys.argsort()
+        except TypeError:                                    # numbers beside texts have no order
+            order = np.arange(len(keys))
+    if (order[1:] > order[:-1]).all():
+        return codes, keys
+    place = np.empty(len(keys) + 1, np.intp)
+    place[order], place[-1] = np.arange(len(keys)), -1
+    return place[codes], keys.take(order)
+
+
 def running_decayed_sum(
     events: pd.DataFrame,
-    half_life: HalfLife | Sequence[HalfLife],
+    half_life: HalfLife | Sequence[HalfLife] | Mapping[str, HalfLife],
     by: str | list[str] = "user_id",
-    weight: str | np.ndarray | pd.Series | None = None,
+    weight: str | np.ndarray | pd.Series | Mapping[object, float] | None = None,
+    *,
+    weight_by: str = "event_type",
 ) -> pd.Series | pd.DataFrame:
     r"""Interest just after every event: the recursion over each user's events in the order of time.
 
@@ -240,8 +310,8 @@ def running_decayed_sum(
 
     Parameters
     ----------
-    events, half_life, by, weight
-        As in `decayed_sum`. The log may be in any order; sorted by user, then time, it is fastest.
+    events, half_life, by, weight, weight_by
+        As in `decayed_sum`, half-lives only: no other curve forgets without a history. The log may be in any order; sorted by user, then time, it is fastest.
 
     Returns
     -------
@@ -266,15 +336,19 @@ def running_decayed_sum(
     >>> running_decayed_sum(log, half_life="7D").tolist()
     [1.0, 1.5, 1.375, 1.0]
     """
-    labels, lengths, several = _half_lives(half_life)
-    ticks, unit = _ticks(events)
-    values = _weights(events, weight)
+    fading, several = _fading(half_life, None)
+    if any(isinstance(fade, tuple) for fade in fading.values()):
+        raise ValueError("a running sum needs an exponential half-life: with any other curve the sum after an "
+                         "event does not follow from the one before; use decayed_sum, or fit.half_life")
+    times = timestamps(events)
+    ticks, tick = times.view(np.int64), np.datetime_data(times.dtype)[0]
+    values = _weights(events, weight, weight_by)
     keys = _integer_keys(events, by)
     codes = _groups(events, by)[0] if keys is None else keys
 
     columns, order = [], None
-    for half in lengths:
-        unit_length = half / pd.Timedelta(1, unit)
+    for half in fading.values():
+        unit_length = half / pd.Timedelta(1, tick)
         sums = np.ones(len(events)) if values is None else values.copy()
         if order is None and not _solve(sums, ticks, codes, unit_length):
             order = np.lexsort((ticks, codes))               # stable: ties keep the order of the rows
@@ -282,13 +356,15 @@ def running_decayed_sum(
             values = None if values is None else values[order]
         if order is not None:
             in_order = np.ones(len(events)) if values is None else values.copy()
-            _solve(in_order, ticks, codes, unit_length)
+            if not _solve(in_order, ticks, codes, unit_length):
+                raise ValueError("the times of the log span more than 292 years in nanoseconds: use "
+                                 ".dt.as_unit('us')")
             sums = np.empty_like(in_order)
             sums[order] = in_order
         columns.append(sums)
     if not several:
         return pd.Series(columns[0], index=events.index, name="decayed_sum")
-    return pd.DataFrame(dict(zip(labels, columns, strict=True)), index=events.index)
+    return pd.DataFrame(dict(zip(fading, columns, strict=True)), index=events.index)
 
 
 def _solve(sums: np.ndarray, ticks: np.ndarray, codes: np.ndarray, half_life: float) -> bool:
@@ -365,7 +441,7 @@ class DecayedCounter:
     time: float | pd.Timestamp | None = None
 
     def __post_init__(self) -> None:
-        if _is_number(self.half_life):
+        if is_number(self.half_life):
             if not (math.isfinite(self.half_life) and self.half_life > 0):
                 raise ValueError(f"half_life must be a number above 0, but {self.half_life!r} was given")
             self.half_life = float(self.half_life)
@@ -418,10 +494,10 @@ class DecayedCounter:
 
     def _instant(self, t: object) -> float | pd.Timestamp:
         if isinstance(self.half_life, float):
-            if not _is_number(t):
+            if not is_number(t):
                 raise TypeError(f"half_life={self.half_life} is a number, so times are numbers, not {t!r}")
             return _finite(t, "time")
-        if _is_number(t):
+        if is_number(t):
             raise TypeError(f"half_life={self.half_life} is a length of time, so times are dates, not {t!r}")
         return moment(t, "time")
 

@@ -5,7 +5,8 @@ The builders are plain Keras: layers that ship with Keras, no ``Lambda``, no cus
 and holds everything it needs, its standardisation included: a reloaded model cannot be fed the wrong scale.
 
 This is the one module of the library that imports TensorFlow, and the one place that silences its start-up
-lines.
+lines. It sets nothing else of your process: threads and oneDNN are as you (or TensorFlow) choose. The book's
+own runs take one thread and no oneDNN (``book/_tools/tasks.py``): its matrices are small.
 
 Randomness is explicit: `seed` fixes the initial weights in a builder, and the order of the batches in
 `fit_network`. No global generator is read or moved. On one machine the same seeds give the same weights;
@@ -19,16 +20,11 @@ import logging
 import os
 import platform
 import time
+import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # no information lines
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # no oneDNN notice, and one order of summation fewer
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-# the matrices here are small: sharing one among threads, or handing operations from thread to thread, costs a
-# fifth of the time each, and fixes no order of sums
-os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
-os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
 import numpy as np
 
@@ -50,6 +46,13 @@ import keras  # noqa: E402
 import pandas as pd  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
+from interestdecay_lib._arguments import whole  # noqa: E402
+from interestdecay_lib.forecasts import Forecast, network_inputs, predict  # noqa: E402
+from interestdecay_lib.tasks import PurchaseTask  # noqa: E402
+
+if keras.backend.backend() != "tensorflow":
+    raise ImportError(f"the networks of this library run on Keras' TensorFlow backend, not on "
+                      f"{keras.backend.backend()!r}; set KERAS_BACKEND=tensorflow before Keras is imported")
 logging.getLogger("tensorflow").setLevel(logging.ERROR)  # retracing hints; the import resets the level
 
 __all__ = [
@@ -59,7 +62,6 @@ __all__ = [
     "compare_optimizers",
     "fit_network",
     "keras",
-    "predict_purchases",
     "purchase_arrays",
     "purchase_network",
     "set_seed",
@@ -98,8 +100,7 @@ def set_seed(seed: int) -> None:
 
 def _positive(**sizes: int) -> None:
     for name, size in sizes.items():
-        if isinstance(size, bool) or int(size) != size or size < 1:
-            raise ValueError(f"{name} must be a whole number of at least 1, got {size!r}")
+        whole(size, name)
 
 
 def article_lstm(
@@ -261,17 +262,16 @@ def purchase_network(
 
 
 def purchase_arrays(
-    task: Any, rows: np.ndarray | None = None, static: Iterable[str] = ()
+    task: PurchaseTask, rows: np.ndarray | None = None, static: Iterable[str] = ()
 ) -> tuple[Arrays, dict[str, np.ndarray]]:
-    """Inputs and targets of `purchase_network` for some customers of a `sequences.PurchaseTask`.
+    """Inputs and targets of `purchase_network` for some customers of a labelled `tasks.PurchaseTask`.
 
     Parameters
     ----------
-    task : sequences.PurchaseTask
-        Anything with ``weekly`` (n, weeks, features), ``features`` (DataFrame, n rows), ``bought`` and
-        ``purchases`` (n,).
+    task : tasks.PurchaseTask
+        For a task whose future is not known use `forecasts.predict`.
     rows : array of int, optional
-        Positions of the customers, e.g. from ``sequences.split_users``; all of them by default.
+        Positions of the customers, e.g. from `tasks.split_users`; all of them by default.
     static : iterable of str
         Columns of ``task.features`` to add, as ``log(1 + column)``.
 
@@ -284,23 +284,18 @@ def purchase_arrays(
     ------
     KeyError
         A name in `static` that is no column of ``task.features``.
+    ValueError
+        The outcomes of the task are not known.
     """
-    rows = np.arange(len(task.weekly)) if rows is None else np.asarray(rows)
     names = [static] if isinstance(static, str) else list(static)
     if missing := [name for name in names if name not in task.features.columns]:
         raise KeyError(f"{missing} are no columns of task.features; there are {list(task.features.columns)}")
-    weekly = np.ascontiguousarray(task.weekly[rows], dtype=np.float32)
-    targets = {
-        name: np.asarray(getattr(task, name), dtype=np.float32)[rows, None]
-        for name in ("bought", "purchases")
-    }
-    if not names:
-        return weekly, targets
-    columns = {
-        name: np.log1p(task.features[name].to_numpy(dtype=float)[rows, None]).astype(np.float32)
-        for name in names
-    }
-    return {"weekly": weekly, **columns}, targets
+    chosen = task if rows is None else task.take(rows)
+    inputs = network_inputs(chosen, names)
+    bought, purchases = chosen.outcomes()
+    targets = {"bought": bought, "purchases": purchases}
+    targets = {name: target.astype(np.float32)[:, None] for name, target in targets.items()}
+    return inputs if names else inputs["weekly"], targets
 
 
 def _leaves(arrays: Arrays) -> list[np.ndarray]:
@@ -327,13 +322,17 @@ def _standardise(model: keras.Model, x: Arrays) -> None:
         if not isinstance(layer, keras.layers.Normalization):
             continue
         values = x[layer.name.removeprefix("standardise_")] if isinstance(x, Mapping) else x
-        spread = values.reshape(-1, values.shape[-1]).std(axis=0)
-        if not (spread > 0).all():
+        rows = values.reshape(-1, values.shape[-1])
+        constant = (rows == rows[0]).all(axis=0)
+        if (constant & ~np.isin(rows[0], (0, 1))).any():
             raise ValueError(
-                f"layer {layer.name}: input feature(s) {np.flatnonzero(spread == 0).tolist()} have one "
+                f"layer {layer.name}: input feature(s) {np.flatnonzero(constant).tolist()} have one "
                 "value in all training rows and cannot be standardised; drop them or train on more rows"
             )
         layer.adapt(values)
+        if constant.any():  # a mask that hides nothing here: its variance of 0 would blow up where it does
+            layer.adapt_variance.assign(np.where(constant, 1.0, layer.adapt_variance.numpy()))
+            layer.finalize_state()
 
 
 def _optimizer(
@@ -412,6 +411,7 @@ def fit_network(
     clipnorm: float | None = 1.0,
     loss: Any = None,
     loss_weights: dict[str, float] | None = None,
+    standardise: bool = True,
 ) -> pd.DataFrame:
     """Train `model` in place, with early stopping, and return its learning curves.
 
@@ -439,6 +439,9 @@ def fit_network(
         Each gradient array is scaled down to this norm (named optimizers only).
     loss, loss_weights : optional
         As in ``model.compile``. Default: `PURCHASE_LOSSES` for two heads, mean squared error otherwise.
+    standardise : bool
+        Take means and variances from the training rows. False keeps those that the model has: for a trained
+        model that is trained further, whose weights were learnt on its own scale.
 
     Returns
     -------
@@ -451,7 +454,8 @@ def fit_network(
     Raises
     ------
     ValueError
-        Different numbers of rows, values that are not finite, a constant input feature, an unknown optimizer.
+        Different numbers of rows, values that are not finite, a constant input feature that is neither 0 nor
+        1 throughout, an unknown optimizer.
 
     Examples
     --------
@@ -463,7 +467,8 @@ def fit_network(
     _positive(epochs=epochs, batch_size=batch_size)
     x, y = _checked("train", train)
     held_out = _batched(_checked("validation", validation)) if validation is not None else None
-    _standardise(model, x)
+    if standardise:
+        _standardise(model, x)
     model.compile(
         optimizer=_optimizer(optimizer, learning_rate, clipnorm),
         loss=_default_loss(model) if loss is None else loss,
@@ -557,38 +562,8 @@ def compare_optimizers(
     return pd.DataFrame(rows, columns=["optimizer", "learning_rate", "epoch", "val_loss"])
 
 
-def predict_purchases(
-    model: keras.Model, task: Any, rows: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Probability of buying and expected number of purchases, for the customers of a task.
-
-    Parameters
-    ----------
-    model : keras.Model
-        A trained (or reloaded) `purchase_network`; it knows which columns of ``task.features`` it needs.
-    task : sequences.PurchaseTask
-    rows : array of int, optional
-        Positions of the customers; all of them by default.
-
-    Returns
-    -------
-    p : ndarray (m,), float64, in [0, 1]
-    mu : ndarray (m,), float64, at least 0
-
-    Raises
-    ------
-    ValueError
-        The model has not the two heads of `purchase_network`, or the task has other weeks or features.
-    """
-    if not _has_two_heads(model):
-        raise ValueError('the model needs the heads "bought" and "purchases": build it with purchase_network')
-    static = [n for n in model.input if n != "weekly"] if isinstance(model.input, Mapping) else []
-    inputs, _ = purchase_arrays(task, rows, static)
-    weekly = inputs["weekly"] if static else inputs
-    expected = (model.input["weekly"] if static else model.input).shape[1:]
-    if weekly.shape[1:] != tuple(expected):
-        raise ValueError(
-            f"the model was built for histories of shape {tuple(expected)}, the task has {weekly.shape[1:]}"
-        )
-    answer = model.predict(inputs, batch_size=4096, verbose=0)
-    return answer["bought"][:, 0].astype(float), answer["purchases"][:, 0].astype(float)
+def predict_purchases(model: keras.Model, task: PurchaseTask, rows: np.ndarray | None = None) -> Forecast:
+    """The old name of `forecasts.predict`, for some rows of a task."""
+    warnings.warn("networks.predict_purchases is now forecasts.predict(model, task.take(rows))",
+                  DeprecationWarning, stacklevel=2)
+    return predict(model, task if rows is None else task.take(rows))

@@ -11,11 +11,11 @@ from typing import Any
 def moved(here: str, places: dict[str, str]) -> Callable[[str], Any]:
     """A module's ``__getattr__`` that finds each name of `places` in the module it names, and warns.
 
-    >>> find = moved("interestdecay_lib.sequences", {"as_of": "event_log"})
+    >>> find = moved("old", {"as_of": "event_log"})
     >>> with warnings.catch_warnings(record=True) as caught:
     ...     warnings.simplefilter("always")
     ...     find("as_of").__module__, str(caught[0].message)
-    ('interestdecay_lib.event_log', 'interestdecay_lib.sequences.as_of is now interestdecay_lib.event_log.as_of')
+    ('interestdecay_lib.event_log', 'old.as_of is now interestdecay_lib.event_log.as_of')
     """
 
     def find(name: str) -> Any:

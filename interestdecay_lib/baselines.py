@@ -34,7 +34,14 @@ from interestdecay_lib.forecasts import Forecast
 from interestdecay_lib.tasks import PurchaseTask
 
 __all__ = [
-    "HALF_LIVES", "RFM", "BaseRate", "Boosting", "DecayedCount", "FrequencyOnly", "RFMLogistic", "RecencyOnly",
+    "HALF_LIVES",
+    "RFM",
+    "BaseRate",
+    "Boosting",
+    "DecayedCount",
+    "FrequencyOnly",
+    "RFMLogistic",
+    "RecencyOnly",
 ]
 
 HALF_LIVES = tuple(2.0 ** (k / 4) for k in range(33))
@@ -112,8 +119,8 @@ def _given(task: PurchaseTask | pd.DataFrame, purchases: ArrayLike | None) -> tu
     counts = np.asarray(purchases)
     counts = counts.astype(float) if counts.dtype.kind == "b" else floats(purchases, "purchases")
     if counts.shape != (len(features),) or not (np.isfinite(counts) & (counts >= 0)).all():
-        raise ValueError(f"purchases must be one count >= 0 for each of the {len(features):,} rows, got shape "
-                         f"{counts.shape}")
+        raise ValueError(f"purchases must be one count >= 0 for each of the {len(features):,} rows, got "
+                         f"shape {counts.shape}")
     return features, counts
 
 

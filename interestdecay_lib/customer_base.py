@@ -2,7 +2,7 @@ r"""Gone, or just quiet? Probability models of customers who buy, fall silent, a
 
 All a model is told of a customer is ``frequency`` :math:`x` (repeat purchases), ``recency`` :math:`t_x` (time
 from the first purchase to the last) and ``T`` (time from the first purchase to now), as
-`sequences.calibration_holdout` makes them from a log. Times are in any one unit, here weeks; a model fitted
+`tasks.calibration_holdout` makes them from a log. Times are in any one unit, here weeks; a model fitted
 in weeks answers in weeks.
 
 While *alive*, a customer buys at random (Poisson) with an own rate :math:`\lambda`; rates differ between

@@ -375,7 +375,8 @@ def _checked(metric: str, y: ArrayLike, forecast: ArrayLike) -> tuple[np.ndarray
         return y, _forecast(forecast, y.size, "p")
     if metric in COUNT_METRICS or metric == "predicted_over_actual":
         if metric == "predicted_over_actual" and isinstance(forecast, Forecast):
-            raise ValueError("predicted_over_actual is of p or of mu; give one part: forecast.p or forecast.mu")
+            raise ValueError("predicted_over_actual is of p or of mu; give one part: forecast.p or "
+                             "forecast.mu")
         y = _outcome(y, binary=False)
         return y, _forecast(forecast, y.size, "mu")
     known = (*PROBABILITY_METRICS, *COUNT_METRICS, "predicted_over_actual")

@@ -11,7 +11,8 @@ An **event log** is a DataFrame with one row an event:
 `events.read_events` and `events.validate_events` make one; every other room reads it through `checked` here.
 
 A **cut** is the moment at which a question is asked: what happened before it is known, what happens at or
-after it is the future. A date such as ``"1997-10-01"`` is the first moment of that day in the zone of the log.
+after it is the future. A date such as ``"1997-10-01"`` is the first moment of that day in the zone of
+the log.
 """
 
 from __future__ import annotations
@@ -121,7 +122,8 @@ class CheckedLog:
         if found.tzinfo is not None:
             found = found.tz_convert(self.zone or "UTC").tz_localize(None)
         if found != found.normalize():
-            raise ValueError(f"{name} must be a whole day, since purchases are counted by days, got {value!r}")
+            raise ValueError(f"{name} must be a whole day, since purchases are counted by days, got "
+                             f"{value!r}")
         return found
 
     def observed_until(self, given: object = None) -> pd.Timestamp:
@@ -142,9 +144,9 @@ class CheckedLog:
         if "value" in self.frame.columns:
             refused = ~(self.frame["value"] >= 0).to_numpy()
             if refused.any():
-                raise ValueError(f"{int(refused.sum()):,} events have a negative or missing value; decide what "
-                                 "refunds mean before counting purchase days: drop them, or take them off the "
-                                 "purchase they return")
+                raise ValueError(f"{int(refused.sum()):,} events have a negative or missing value; decide "
+                                 "what refunds mean before counting purchase days: drop them, or take them "
+                                 "off the purchase they return")
         return self.days()
 
     def days(self) -> CheckedLog:
@@ -166,7 +168,7 @@ class CheckedLog:
         return CheckedLog(self.frame.iloc[rows], self.users[places], first, self.time[rows], self.zone)
 
     def rows_of(self, users: object = None, of: CheckedLog | None = None) -> tuple[pd.Index, np.ndarray]:
-        """`users` as a distinct Index (by default those of this log), and where each user of this log is in it.
+        """`users` as a distinct Index (default: those of this log), and where each user of this log is in it.
 
         A user of this log who is not wanted is at -1. Wanted users that nobody in this log (or in the whole
         log `of` from which it was cut) can be are an error: texts are strangers to a log with numbers.
@@ -201,8 +203,8 @@ def checked(log: pd.DataFrame) -> CheckedLog:
 
     Examples
     --------
-    >>> log = pd.DataFrame({"user_id": ["ann", "ann", "bob"], "timezone": "Asia/Tokyo",
-    ...                     "timestamp": np.array(["2024-03-01T01", "2024-03-01T16", "2024-03-02T00"], "M8[us]")})
+    >>> times = pd.to_datetime(["2024-03-01 01:00", "2024-03-01 16:00", "2024-03-02 00:00"])
+    >>> log = pd.DataFrame({"user_id": ["ann", "ann", "bob"], "timestamp": times, "timezone": "Asia/Tokyo"})
     >>> found = checked(log)
     >>> found.users.tolist(), found.count.tolist(), [str(day)[:10] for day in found.day]
     (['ann', 'bob'], [2, 1], ['2024-03-01', '2024-03-02', '2024-03-02'])
@@ -250,8 +252,8 @@ def _zone(log: pd.DataFrame) -> str | None:
     try:
         pd.Timestamp(0, tz="UTC").tz_convert(zones[0])
     except Exception as error:  # pandas, pytz, dateutil and zoneinfo each raise their own
-        raise ValueError(f"timezone={zones[0]!r} is no time zone; it says in which zone the days of the log are "
-                         "counted: drop or rename the column if it means something else") from error
+        raise ValueError(f"timezone={zones[0]!r} is no time zone; it says in which zone the days of the log "
+                         "are counted: drop or rename the column if it means something else") from error
     return None if str(zones[0]) == "UTC" else str(zones[0])
 
 
@@ -263,13 +265,13 @@ def timestamps(log: pd.DataFrame) -> np.ndarray:
     if isinstance(column, pd.DataFrame):
         raise ValueError("the log has several columns of the name 'timestamp'; rename all but one")
     if isinstance(column.dtype, pd.DatetimeTZDtype):
-        raise ValueError("timestamp carries a time zone; logs are in UTC without one: use events.validate_events, "
-                         "or .dt.tz_convert('UTC').dt.tz_localize(None)")
+        raise ValueError("timestamp must be datetime64 without time zone, meaning UTC: use "
+                         "events.validate_events, or .dt.tz_convert('UTC').dt.tz_localize(None)")
     if not len(log):
         return np.empty(0, "datetime64[us]")
     if not pd.api.types.is_datetime64_dtype(column.dtype):
-        raise ValueError(f"timestamp must be datetime64, but is {column.dtype}; use events.validate_events, or "
-                         "pandas.to_datetime")
+        raise ValueError(f"timestamp must be datetime64 without time zone, got {column.dtype}; use "
+                         "events.validate_events, or pandas.to_datetime")
     times = column.to_numpy()
     missing = np.isnat(times)
     if missing.any():

@@ -17,7 +17,6 @@ import numpy as np
 import pandas as pd
 
 from interestdecay_lib.networks import keras, tf
-from interestdecay_lib.windows import last_events
 from interestdecay_lib.time_aware import (
     AttentionalGRUCell,
     ContinuousLSTMCell,
@@ -27,6 +26,7 @@ from interestdecay_lib.time_aware import (
     TimeLSTMCell,
     half_lives,
 )
+from interestdecay_lib.windows import last_events
 
 __all__ = ["KINDS", "GraphRNN", "Positions", "event_inputs", "event_network", "learned_half_lives"]
 
@@ -120,8 +120,8 @@ def event_inputs(log: pd.DataFrame, cut, users=None, length: int = 12, value: st
     -------
     dict of float32 arrays
         ``events`` (n, steps, 3): 1 for an event, 1 for the cut, log(1 + value); all three 0 where there is no
-        step (padding in front). Without values (n, steps, 2). ``elapsed`` (n, steps): weeks since the user's event before, at the cut
-        weeks since the last event.
+        step (padding in front). Without values (n, steps, 2). ``elapsed`` (n, steps): weeks since the user's
+        event before, at the cut weeks since the last event.
 
     Raises
     ------
@@ -137,8 +137,8 @@ def event_inputs(log: pd.DataFrame, cut, users=None, length: int = 12, value: st
     ([[0.0, 0.0, 3.0, 1.0]], [0.0, 1.0, 1.0, 0.0])
     """
     if value is not None and value not in log.columns:
-        raise ValueError(f"the log needs a column {value} for the third channel of the events; for a log without "
-                         "values pass value=None")
+        raise ValueError(f"the log needs a column {value} for the third channel of the events; for a log "
+                         "without values pass value=None")
     columns = ["gap", "age"] if value is None else ["gap", "age", value]
     found, present = last_events(log, length, cut, columns=columns, users=users)
     gap, age = found[..., 0], found[..., 1]
@@ -147,8 +147,8 @@ def event_inputs(log: pd.DataFrame, cut, users=None, length: int = 12, value: st
     events[:, :-1, 0], events[:, -1, 1] = present, 1
     if value is not None:
         if refused := int((found[..., 2] < 0).sum()):
-            raise ValueError(f"{refused:,} events before the cut have a negative {value}; decide what refunds mean "
-                             "before building inputs")
+            raise ValueError(f"{refused:,} events before the cut have a negative {value}; decide what "
+                             "refunds mean before building inputs")
         events[:, :-1, 2] = np.log1p(found[..., 2])
     pause = np.where(present[:, -1], age[:, -1], 0.0)       # a user without events has had no last one
     return {"events": events, "elapsed": np.column_stack([gap, pause]).astype(np.float32)}

@@ -45,7 +45,7 @@ from interestdecay_lib.decay import (
     _as_floats,
     _check_positive,
 )
-from interestdecay_lib.sequences import DAY, _observed_until, _purchases
+from interestdecay_lib.event_log import DAY, checked
 
 __all__ = [
     "BinnedCounts",
@@ -291,11 +291,12 @@ def _days_of(log: pd.DataFrame, unit: str, observed_until: Any) -> tuple[np.ndar
         raise ValueError(f"unit must be one of {', '.join(_DAYS)}, got {unit!r}")
     if len(log) == 0:
         raise ValueError("the log is empty")
-    days = _purchases(log)
-    end = _observed_until(log, observed_until)
-    start = days["timestamp"].min()
-    day = ((days["timestamp"] - start) // DAY).to_numpy()
-    customer = pd.factorize(days["user_id"])[0]  # in the order of user_id, which is sorted
+    found = checked(log)
+    days = found.purchase_days()
+    end = found.observed_until(observed_until)
+    start = pd.Timestamp(days.time.min())
+    day = (days.time - days.time.min()) // DAY.to_timedelta64()
+    customer = days.code
     first = np.append(True, customer[1:] != customer[:-1])
     return customer, day, first, _DAYS[unit], int((end - start) // DAY)
 

@@ -25,7 +25,7 @@ import pandas as pd
 from scipy.linalg.blas import dtbsv
 
 from interestdecay_lib._arguments import duration, floats, instant, is_number, moment
-from interestdecay_lib.decay import DecayCurve
+from interestdecay_lib.decay import DecayCurve, Exponential
 from interestdecay_lib.event_log import check_same_kind, moment_in, rows_named, timestamps
 
 __all__ = ["DecayedCounter", "decayed_sum", "running_decayed_sum"]
@@ -67,8 +67,8 @@ def decayed_sum(
     by
         The column or list of columns whose values get one sum each.
     weight
-        What an event counts: None for 1 each, the name of a column, an array or Series beside the events, or a
-        mapping from the values of the column `weight_by` to numbers, such as ``{"view": 1, "buy": 5}``.
+        What an event counts: None for 1 each, the name of a column, an array or Series beside the events, or
+        a mapping from the values of the column `weight_by` to numbers, such as ``{"view": 1, "buy": 5}``.
     users
         The users (values of `by`) in the order of the rows; one without events has the sum 0. Default: all of
         the log.
@@ -99,7 +99,7 @@ def decayed_sum(
     >>> decayed_sum(log, at="2024-01-23", half_life=["7D", "28D"]).round(2).loc[1].to_dict()
     {'7D': 1.47, '28D': 2.38}
     >>> decayed_sum(log, ["2024-01-02", "2024-01-23"], "7D", users=[1, 3]).round(2).tolist()
-    [0.91, 0.0, 1.38, 0.0]
+    [0.91, 0.0, 1.47, 0.0]
     """
     fading, several = _fading(half_life, unit)
     if isinstance(at, (list, tuple, pd.Index, pd.Series, np.ndarray)):
@@ -156,12 +156,14 @@ def _at_dates(events, dates, half_life, by, weight, users, unit, weight_by):
 
 def _fading(given: object, unit: str | None) -> tuple[dict[object, pd.Timedelta | tuple], bool]:
     """Column label -> a half-life, or (curve, unit of its age); and whether several columns are wanted."""
-    if isinstance(getattr(given, "curve", None), DecayCurve) and hasattr(given, "unit"):      # a fit
-        return {"decayed_sum": (given.curve, _unit(given.unit))}, False
+    if isinstance(getattr(given, "curve", None), DecayCurve) and hasattr(given, "unit"):
+        given, unit = given.curve, given.unit                # a fit
     if isinstance(given, DecayCurve):
         if unit is None:
-            raise ValueError(f"in which unit does the age of {given!r} count? give unit, one of {list(_UNITS)}")
-        return {"decayed_sum": (given, _unit(unit))}, False
+            raise ValueError(f"in which unit does the age of {given!r} count? give unit, one of "
+                             f"{list(_UNITS)}")
+        length = _unit(unit)
+        return {"decayed_sum": length * given.half_life if type(given) is Exponential else (given, length)}, False
     if unit is not None:
         raise ValueError(f"unit={unit!r} belongs to a curve; a half-life carries its own, such as '28D'")
     several = isinstance(given, (list, tuple, set, pd.Index, pd.Series, np.ndarray, Mapping))
@@ -170,7 +172,8 @@ def _fading(given: object, unit: str | None) -> tuple[dict[object, pd.Timedelta 
     labels = list(given) if several else [given]
     if not labels:
         raise ValueError("half_life is an empty list; give at least one, such as ['7D', '90D']")
-    lengths = [duration(given[label] if isinstance(given, Mapping) else label, "half_life") for label in labels]
+    named = isinstance(given, Mapping)
+    lengths = [duration(given[label] if named else label, "half_life") for label in labels]
     if len(set(lengths)) < len(lengths):
         raise ValueError(f"half_life names a column twice: {list(map(str, lengths))}")
     return dict(zip(labels, lengths, strict=True)), several
@@ -215,13 +218,13 @@ def _weights(
         return None
     if isinstance(weight, Mapping):
         if weight_by not in events:
-            raise ValueError(f"weight={weight!r} looks at the column {weight_by!r}, which events does not have; "
-                             f"name another with weight_by: {list(events.columns)}")
+            raise ValueError(f"weight={weight!r} looks at the column {weight_by!r}, which events does not "
+                             f"have; name another with weight_by: {list(events.columns)}")
         kinds = events[weight_by]
         unknown = [kind for kind in kinds.unique() if kind not in weight]
         if unknown:
-            raise ValueError(f"weight says nothing of the {weight_by} {', '.join(map(repr, unknown[:5]))}; give "
-                             "every kind a number, 0 for one that does not count")
+            raise ValueError(f"weight says nothing of the {weight_by} {', '.join(map(repr, unknown[:5]))}; "
+                             "give every kind a number, 0 for one that does not count")
         weight = kinds.map(dict(weight)).astype(float)
     elif isinstance(weight, str):
         if weight not in events:
@@ -311,7 +314,8 @@ def running_decayed_sum(
     Parameters
     ----------
     events, half_life, by, weight, weight_by
-        As in `decayed_sum`, half-lives only: no other curve forgets without a history. The log may be in any order; sorted by user, then time, it is fastest.
+        As in `decayed_sum`, half-lives only: no other curve forgets without a history. The log may be in any
+        order; sorted by user, then time, it is fastest.
 
     Returns
     -------
@@ -336,10 +340,10 @@ def running_decayed_sum(
     >>> running_decayed_sum(log, half_life="7D").tolist()
     [1.0, 1.5, 1.375, 1.0]
     """
-    fading, several = _fading(half_life, None)
-    if any(isinstance(fade, tuple) for fade in fading.values()):
-        raise ValueError("a running sum needs an exponential half-life: with any other curve the sum after an "
-                         "event does not follow from the one before; use decayed_sum, or fit.half_life")
+    curve = getattr(half_life, "curve", half_life)
+    if isinstance(curve, DecayCurve) and (curve is half_life or type(curve) is not Exponential):
+        raise ValueError("a running sum needs an exponential half-life: with any other curve the sum after "
+                         "an event does not follow from the one before; use decayed_sum, or fit.half_life")
     times = timestamps(events)
     ticks, tick = times.view(np.int64), np.datetime_data(times.dtype)[0]
     values = _weights(events, weight, weight_by)

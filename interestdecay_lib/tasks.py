@@ -1,8 +1,8 @@
 """What is asked of a model, and what it is given: summaries of customers at a cut, and the task that follows.
 
 Lengths of time are in weeks of 7 days unless said otherwise. Before the cut everything is known, at and after
-it nothing is (see `event_log`). A *labelled* task knows what followed, so that a model can learn from it or be
-judged; a task for today (`forecast_task`) does not, and a model can only be asked.
+it nothing is (see `event_log`). A *labelled* task knows what followed, so that a model can learn from it or
+be judged; a task for today (`forecast_task`) does not, and a model can only be asked.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ def _past(log: CheckedLog, cut: object, users: object = None) -> tuple[CheckedLo
     strangers = len(wanted) - int((row >= 0).sum())
     if strangers:
         unknown = wanted[~wanted.isin(past.users)]
-        raise ValueError(f"{strangers:,} of the {len(wanted):,} users have no event before the cut {day.date()}, "
-                         f"the first is {unknown[0]!r}: nothing is known of them yet")
+        raise ValueError(f"{strangers:,} of the {len(wanted):,} users have no event before the cut "
+                         f"{day.date()}, the first is {unknown[0]!r}: nothing is known of them yet")
     order = np.argsort(row[row >= 0], kind="stable")
     return past.users_at(np.flatnonzero(row >= 0)[order]), day
 
@@ -209,7 +209,8 @@ def weekly_counts(log: pd.DataFrame, start, weeks: int, users=None, value: str |
     return _weekly(found, start, weeks, users, value)
 
 
-def _weekly(log: CheckedLog, start: pd.Timestamp, weeks: int, users: pd.Index, value: str | None) -> np.ndarray:
+def _weekly(log: CheckedLog, start: pd.Timestamp, weeks: int, users: pd.Index, value: str | None
+            ) -> np.ndarray:
     end = start + weeks * WEEK
     inside = log.between(log.moment(start, "start"), log.moment(end, "end"))
     if value is None:
@@ -222,7 +223,8 @@ def _weekly(log: CheckedLog, start: pd.Timestamp, weeks: int, users: pd.Index, v
     return cells.reshape(len(users), weeks).astype(float)
 
 
-def purchase_features(log: pd.DataFrame, cut, half_lives: Sequence[float] = (), *, users=None) -> pd.DataFrame:
+def purchase_features(log: pd.DataFrame, cut, half_lives: Sequence[float | str] = (), *, users=None
+                      ) -> pd.DataFrame:
     """What is known of each customer at the cut: recency, frequency, money, tenure, decayed counts.
 
     With ages :math:`a_j = (c - d_j) / 7` weeks of the purchase days before the cut :math:`c`, the decayed
@@ -328,8 +330,8 @@ class PurchaseTask:
     summary
         `rfm_summary` at the cut, one row a customer.
     bought
-        1.0 if the customer buys in the target period, else 0.0; float32, shape ``(n,)``; None if the future is
-        not known.
+        1.0 if the customer buys in the target period, else 0.0; float32, shape ``(n,)``; None if the
+        future is not known.
     purchases
         Purchase days in the target period; float32, shape ``(n,)``; None if the future is not known.
     """
@@ -359,8 +361,8 @@ class PurchaseTask:
     def outcomes(self) -> tuple[np.ndarray, np.ndarray]:
         """`bought` and `purchases` as float64, or an error for a task whose future is not known."""
         if not self.labelled:
-            raise ValueError(f"the {self.horizon_weeks} weeks after {self.cut.date()} are not known: a model can "
-                             "be asked about this task, not learn from it or be judged by it")
+            raise ValueError(f"the {self.horizon_weeks} weeks after {self.cut.date()} are not known: a "
+                             "model can be asked about this task, not learn from it or be judged by it")
         return np.asarray(self.bought, dtype=float), np.asarray(self.purchases, dtype=float)
 
     def take(self, indices) -> PurchaseTask:
@@ -409,8 +411,8 @@ def purchase_task(log: pd.DataFrame, cut, horizon_weeks: int, history_weeks: int
     Raises
     ------
     ValueError
-        If nothing happened before the cut, the target period is not fully observed (ask with `forecast_task`),
-        or a value is negative or missing.
+        If nothing happened before the cut, the target period is not fully observed (ask with
+        `forecast_task`), or a value is negative or missing.
 
     Examples
     --------
@@ -468,8 +470,8 @@ def _asked(log: CheckedLog, cut: object, horizon_weeks: int, history_weeks: int,
     horizon_weeks = whole(horizon_weeks, "horizon_weeks")
     history_weeks = whole(history_weeks, "history_weeks")
     if value is not None and value not in log.frame.columns:
-        raise ValueError(f"the log needs a column {value} for the second channel of the weekly input; for a log "
-                         "without values pass value=None")
+        raise ValueError(f"the log needs a column {value} for the second channel of the weekly input; for a "
+                         "log without values pass value=None")
     past, cut = _past(log, cut, users)
     features = _features(past, cut, _half_lives(half_lives))
     start = cut - history_weeks * WEEK
@@ -478,8 +480,8 @@ def _asked(log: CheckedLog, cut: object, horizon_weeks: int, history_weeks: int,
     if value is not None:
         amounts = log.before(log.moment(cut, "cut"))
         if not (floats(amounts.column(value), value) >= 0).all():
-            raise ValueError(f"some events before the cut have a negative or missing {value}; decide what refunds "
-                             "mean before building inputs")
+            raise ValueError(f"some events before the cut have a negative or missing {value}; decide what "
+                             "refunds mean before building inputs")
         channels.append(np.log1p(_weekly(amounts, start, history_weeks, past.users, value)))
     channels.append(np.arange(history_weeks) >= first_week[:, None])
     weekly = np.stack(channels, axis=-1).astype(np.float32)
@@ -593,7 +595,7 @@ def rolling_origins(start, end, horizon, step) -> list[tuple[pd.Timestamp, pd.Ti
     ['1997-04-02', '1997-04-30', '1997-05-28']
     """
     start, end = moment(start, "start"), moment(end, "end")
-    horizon, step = (duration(span, name, WEEK, "weeks") for name, span in (("horizon", horizon), ("step", step)))
+    horizon, step = duration(horizon, "horizon", WEEK, "weeks"), duration(step, "step", WEEK, "weeks")
     if start + horizon > end:
         raise ValueError(f"the first target period ends at {start + horizon}, but the log is observed only "
                          f"until {end} (exclusive); choose an earlier start or a shorter horizon")

@@ -1,4 +1,4 @@
-"""Windows of a fixed length: of a regular series, of a user's events in a row, and of each user's last ones."""
+"""Windows of a fixed length: of a regular series, of a user's events, and each user's last events."""
 
 from __future__ import annotations
 

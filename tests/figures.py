@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import brentq, minimize
 
-from interestdecay_lib import customer_base, datasets, decay, evaluation, interest, sequences
+from interestdecay_lib import baselines, customer_base, datasets, decay, evaluation, interest, tasks
 
 
 @cache
@@ -111,11 +111,11 @@ def lstm_step(forget_bias, input_strength, step):
 
 @cache
 def _forecast(model):
-    task = sequences.purchase_task(
-        datasets.load_cdnow(), cut="1997-10-01", horizon_weeks=39, half_lives=evaluation.HALF_LIVES
+    task = tasks.purchase_task(
+        datasets.load_cdnow(), "1997-10-01", 39, 39, half_lives=baselines.HALF_LIVES
     )
-    train, _, test = (task.take(rows) for rows in sequences.split_users(len(task), seed=0))
-    models = {"decayed count": evaluation.DecayedCount, "recency only": evaluation.RecencyOnly}
+    train, _, test = (task.take(rows) for rows in tasks.split_users(len(task), seed=0))
+    models = {"decayed count": baselines.DecayedCount, "recency only": baselines.RecencyOnly}
     return test.bought, models[model]().fit(train).predict(test).p
 
 
@@ -137,8 +137,8 @@ def threshold(model, threshold):
 def _losses(rate):
     from interestdecay_lib import networks
 
-    task = sequences.purchase_task(datasets.load_cdnow(), half_lives=(4, 8, 12, 16, 26))
-    train, validation, _ = sequences.split_users(len(task))
+    task = tasks.purchase_task(datasets.load_cdnow(), "1997-10-01", 39, 39, half_lives=(4, 8, 12, 16, 26))
+    train, validation, _ = tasks.split_users(len(task))
     arrays = [networks.purchase_arrays(task, rows) for rows in (train[:2560], validation[:400])]
     net = networks.purchase_network(39, 3, units=8)
     return networks.compare_optimizers(net, *arrays, learning_rates=[rate], epochs=4, batch_size=256)
@@ -200,7 +200,7 @@ def likelihood(clock, curve, half_life):
 
 @cache
 def _customer_base(kind):
-    table = sequences.calibration_holdout(datasets.load_cdnow(), "1998-01-01")
+    table = tasks.calibration_holdout(datasets.load_cdnow(), "1998-01-01")
     return getattr(customer_base, kind).fit(table["frequency"], table["recency"], table["T"])
 
 
@@ -234,13 +234,13 @@ def _best_of_the_table():
     stored = json.loads(table.read_text(encoding="utf-8"))
     entry = next(e for e in stored["cdnow_39"] if e["model"] == "RFM and several half-lives")
     several = (1, 2, 4, 8, 16, 32, 64)
-    task = sequences.purchase_task(
-        datasets.load_cdnow(), half_lives=sorted({*several, *evaluation.HALF_LIVES})
+    task = tasks.purchase_task(
+        datasets.load_cdnow(), "1997-10-01", 39, 39, half_lives=sorted({*several, *baselines.HALF_LIVES})
     )
-    train, _, test = (task.take(rows) for rows in sequences.split_users(len(task)))
-    columns = ["recency", "frequency", "monetary", "tenure", *(f"decayed_{h}w" for h in several)]
+    train, _, test = (task.take(rows) for rows in tasks.split_users(len(task)))
+    columns = [*baselines.RFM, *(f"decayed_{h}w" for h in several)]
     scored = []
-    for model in (evaluation.RFMLogistic(columns, entry["chosen"][0]["C"]), evaluation.DecayedCount()):
+    for model in (baselines.RFMLogistic(columns, entry["chosen"][0]["C"]), baselines.DecayedCount()):
         p, mu = model.fit(train).predict(test)
         error = mu - test.purchases
         scored.append({

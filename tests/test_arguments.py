@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interestdecay_lib import datasets, fitting, interest, sequences
+from interestdecay_lib import counts, datasets, event_log, interest, tasks, windows
 from interestdecay_lib._arguments import duration, moment
 
 LOG = pd.DataFrame(
@@ -23,21 +23,21 @@ GUESSED = "%d/%m/%Y|%m/%d/%Y|%d-%m-%Y|%d.%m.%Y|%d/%m/%y|%d %b %Y|%B %d, %Y|%Y/%m
 
 #: Every argument that is a moment.
 MOMENTS = {
-    "as_of": lambda t: sequences.as_of(LOG, t),
-    "calibration_holdout cut": lambda t: sequences.calibration_holdout(LOG, t),
-    "calibration_holdout end": lambda t: sequences.calibration_holdout(LOG, "1997-09-01", t),
-    "observed_until": lambda t: sequences.calibration_holdout(LOG, "1997-09-01", observed_until=t),
-    "purchase_features": lambda t: sequences.purchase_features(LOG, t),
-    "purchase_task": lambda t: sequences.purchase_task(LOG, t, 1),
-    "weekly_counts": lambda t: sequences.weekly_counts(LOG, t, 3),
-    "last_events": lambda t: sequences.last_events(LOG, 2, t),
-    "rolling_origins start": lambda t: sequences.rolling_origins(t, "1998-01-01", 4, 4),
-    "rolling_origins end": lambda t: sequences.rolling_origins("1997-01-01", t, 4, 4),
+    "as_of": lambda t: event_log.as_of(LOG, t),
+    "calibration_holdout cut": lambda t: tasks.calibration_holdout(LOG, t),
+    "calibration_holdout end": lambda t: tasks.calibration_holdout(LOG, "1997-09-01", t),
+    "observed_until": lambda t: tasks.calibration_holdout(LOG, "1997-09-01", observed_until=t),
+    "purchase_features": lambda t: tasks.purchase_features(LOG, t),
+    "purchase_task": lambda t: tasks.purchase_task(LOG, t, 1, 3),
+    "weekly_counts": lambda t: tasks.weekly_counts(LOG, t, 3),
+    "last_events": lambda t: windows.last_events(LOG, 2, t),
+    "rolling_origins start": lambda t: tasks.rolling_origins(t, "1998-01-01", 4, 4),
+    "rolling_origins end": lambda t: tasks.rolling_origins("1997-01-01", t, 4, 4),
     "decayed_sum": lambda t: interest.decayed_sum(LOG, t, "7D"),
     "DecayedCounter.add": lambda t: interest.DecayedCounter("7D").add(t),
     "DecayedCounter.value_at": lambda t: interest.DecayedCounter("7D").value_at(t),
     "DecayedCounter time": lambda t: interest.DecayedCounter("7D", 1.0, t),
-    "fitting": lambda t: fitting.rate_since_first(LOG, observed_until=t),
+    "fitting": lambda t: counts.rate_since_first(LOG, observed_until=t),
     "simulate_purchases": lambda t: datasets.simulate_purchases(LOG["timestamp"], 0.1, t),
 }
 #: Every argument that is a length of time.
@@ -46,8 +46,8 @@ LENGTHS = {
     "decayed_sum, one of several": lambda h: interest.decayed_sum(LOG, "1997-10-01", ["7D", h]),
     "running_decayed_sum": lambda h: interest.running_decayed_sum(LOG, h),
     "DecayedCounter": lambda h: interest.DecayedCounter(h),
-    "rolling_origins horizon": lambda h: sequences.rolling_origins("1997-01-01", "1997-03-01", h, 4),
-    "rolling_origins step": lambda h: sequences.rolling_origins("1997-01-01", "1997-03-01", 4, h),
+    "rolling_origins horizon": lambda h: tasks.rolling_origins("1997-01-01", "1997-03-01", h, 4),
+    "rolling_origins step": lambda h: tasks.rolling_origins("1997-01-01", "1997-03-01", 4, h),
 }
 
 
@@ -78,9 +78,9 @@ def test_days_that_do_not_exist(given):
 
 
 @pytest.mark.parametrize("given", ["1997-10-01T00:00Z", "1997-10-01 00:00+02:00", pd.Timestamp(0, tz="UTC")])
-def test_a_zone_is_refused_with_advice(given):
-    with pytest.raises(ValueError, match=r"without time zone .*tz_convert"):
-        moment(given, "t")
+def test_a_moment_with_a_zone_is_the_same_instant_in_utc(given):
+    assert moment(given, "t").tzinfo is None
+    assert moment(given, "t").tz_localize("UTC") == pd.Timestamp(given)
 
 
 @pytest.mark.parametrize("name", MOMENTS)

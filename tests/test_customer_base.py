@@ -15,7 +15,7 @@ from scipy.integrate import quad
 from scipy.special import betaln, gammaln, hyp2f1, roots_genlaguerre, roots_jacobi
 from sklearn.metrics import log_loss, roc_auc_score
 
-from interestdecay_lib import sequences
+from interestdecay_lib import event_log, tasks
 from interestdecay_lib.customer_base import BGNBD, NBD, ParetoNBD
 from interestdecay_lib.datasets import load_cdnow
 
@@ -27,7 +27,7 @@ each_customer = pytest.mark.parametrize("customer", CUSTOMERS, ids=str)
 
 @cache
 def _cdnow(sample, cut):
-    table = sequences.calibration_holdout(load_cdnow(sample=sample), cut)
+    table = tasks.calibration_holdout(load_cdnow(sample=sample), cut)
     return tuple(table[name].to_numpy() for name in ("frequency", "recency", "T", "holdout"))
 
 
@@ -104,7 +104,7 @@ def test_holdout_table(kind, total, bias, correlation, mae, rmse):
                          [(BGNBD, 0.018, -0.0155, -0.040), (ParetoNBD, 0.031, 0.0025, -0.0145)])
 def test_the_famous_four_percent_counts_from_week_0(kind, at_39, at_52, at_78):
     """Cumulative, without looking at any customer's past: the holdout alone is 12 % too low (above)."""
-    log = sequences.merge_same_day(load_cdnow(sample=True))
+    log = event_log.merge_same_day(load_cdnow(sample=True))
     start = log.groupby("user_id")["timestamp"].transform("min")
     repeats = log["timestamp"][log["timestamp"] > start]
     day_zero = pd.Timestamp("1997-01-01")

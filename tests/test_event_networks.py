@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 from scipy.optimize import minimize
 
-from interestdecay_lib import evaluation
+from interestdecay_lib import baselines, evaluation
 from interestdecay_lib.datasets import load_cdnow
+from interestdecay_lib.event_log import merge_same_day
 from interestdecay_lib.event_networks import (
     KINDS,
     GraphRNN,
@@ -20,7 +21,7 @@ from interestdecay_lib.event_networks import (
     learned_half_lives,
 )
 from interestdecay_lib.networks import fit_network, keras, tf
-from interestdecay_lib.sequences import merge_same_day, purchase_task, split_users
+from interestdecay_lib.tasks import purchase_task, split_users
 from interestdecay_lib.time_aware import DecayAttention, DecayGRUCell, TimeLSTMCell
 
 STEPS = 6
@@ -289,13 +290,13 @@ def test_table_holds_every_network_and_its_intervals_hold_its_values(table):
 @pytest.fixture(scope="module")
 def split():
     raw = load_cdnow()
-    task = purchase_task(raw, horizon_weeks=39, half_lives=evaluation.HALF_LIVES)
+    task = purchase_task(raw, "1997-10-01", 39, 39, half_lives=baselines.HALF_LIVES)
     return merge_same_day(raw), [task.take(rows) for rows in split_users(len(task))]
 
 
 def test_table_agrees_with_the_baselines_fitted_again(table, split):
     _, (train, _, test) = split
-    for model, name in ((evaluation.DecayedCount(), "decayed count"), (evaluation.BaseRate(), "base rate")):
+    for model, name in ((baselines.DecayedCount(), "decayed count"), (baselines.BaseRate(), "base rate")):
         p, mu = model.fit(train).predict(test)
         kept = scores(table, "cdnow_39")[name]["scores"]
         again = evaluation.score_probabilities(test.bought, p) | evaluation.score_counts(test.purchases, mu)

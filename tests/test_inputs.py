@@ -10,7 +10,17 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from interestdecay_lib import checks as library_checks
-from interestdecay_lib import customer_base, evaluation, fitting, interest, sequences
+from interestdecay_lib import (
+    counts,
+    customer_base,
+    evaluation,
+    event_log,
+    fitting,
+    forecasts,
+    interest,
+    tasks,
+    windows,
+)
 from interestdecay_lib.events import EventLogError, read_events, validate_events
 
 
@@ -66,7 +76,7 @@ def test_categories_in_any_order_make_a_log_that_every_room_takes(categories):
     )
     log = validate_events(df)
     assert log["user_id"].tolist() == ["ann", "ann", "bob", "cid"]
-    assert len(sequences.as_of(log, "2024-01-08")) == 3
+    assert len(event_log.as_of(log, "2024-01-08")) == 3
 
 
 # ------------------------------------------------------------------------------------------------- times
@@ -160,8 +170,8 @@ def test_three_centuries_do_not_overflow(unit):
     log = pd.DataFrame({"user_id": 1, "timestamp": days})
     assert interest.decayed_sum(log, "2024-01-08", "7D").tolist() == pytest.approx([1.5])
     assert interest.running_decayed_sum(log, "7D").tolist() == pytest.approx([1, 1.5, 1, 1.5])
-    tenure = sequences.purchase_features(log, "2024-02-01")["tenure"].iloc[0]
-    T = sequences.calibration_holdout(log, "2024-01-05")["T"].iloc[0]
+    tenure = tasks.purchase_features(log, "2024-02-01")["weeks_since_first"].iloc[0]
+    T = tasks.calibration_holdout(log, "2024-01-05")["T"].iloc[0]
     assert tenure == pytest.approx((pd.Timestamp("2024-02-01") - pd.Timestamp("1700-01-01")).days / 7)
     assert T == pytest.approx((pd.Timestamp("2024-01-04") - pd.Timestamp("1700-01-01")).days / 7)
 
@@ -171,7 +181,7 @@ def test_three_centuries_do_not_overflow(unit):
 
 def test_a_quantity_of_a_file_is_a_number(folder):
     path = _file(folder, "user_id,timestamp,quantity", "1,2024-01-01T09:00,1", "1,2024-01-01T10:00,2")
-    assert sequences.merge_same_day(read_events(path))["quantity"].tolist() == [3.0]
+    assert event_log.merge_same_day(read_events(path))["quantity"].tolist() == [3.0]
     twice = _file(folder, "user_id,timestamp,quantity", "1,2024-01-01,1", "1,2024-01-01,2")
     assert read_events(twice, duplicates="merge")["quantity"].tolist() == [3.0]
     blank = _file(folder, "user_id,timestamp,quantity", "1,2024-01-01,1", "1,2024-01-02,")
@@ -207,9 +217,9 @@ def _with_refund(day):
 def test_a_refund_is_no_purchase_on_either_side_of_the_cut(day):
     log = _with_refund(day)
     for count in (
-        lambda: sequences.calibration_holdout(log, "1997-10-01", observed_until="1997-12-01"),
-        lambda: sequences.purchase_task(log, "1997-10-01", 3, observed_until="1997-12-01"),
-        lambda: fitting.rate_since_first(log, observed_until="1997-12-01"),
+        lambda: tasks.calibration_holdout(log, "1997-10-01", observed_until="1997-12-01"),
+        lambda: tasks.purchase_task(log, "1997-10-01", 3, 39, observed_until="1997-12-01"),
+        lambda: counts.rate_since_first(log, observed_until="1997-12-01"),
     ):
         with pytest.raises(ValueError, match="refunds mean"):
             count()
@@ -261,16 +271,16 @@ def test_events_of_nobody_are_not_drawn_with_the_last_customer():
 
 def test_one_customer_cannot_be_resampled():
     days = pd.to_datetime(["1997-01-01", "1997-01-18", "1997-02-02", "1997-06-12", "1997-07-01"])
-    counts = fitting.rate_since_first(pd.DataFrame({"user_id": 1, "timestamp": days}), 20)
+    seen = counts.rate_since_first(pd.DataFrame({"user_id": 1, "timestamp": days}), 20)
     with pytest.raises(ValueError, match="too few to draw from"):
-        fitting.fit_decay(counts, interval="bootstrap", replicates=20, progress=False)
+        fitting.fit_decay(seen, interval="bootstrap", replicates=20, progress=False)
 
 
 def test_users_of_another_type_are_no_zeros():
     log = pd.DataFrame({"user_id": [1, 2], "timestamp": pd.to_datetime(["1997-01-05", "1997-01-06"])})
     for ask in (
-        lambda users: sequences.weekly_counts(log, "1997-01-01", 2, users),
-        lambda users: sequences.last_events(log, 2, "1997-02-01", users=users),
+        lambda users: tasks.weekly_counts(log, "1997-01-01", 2, users),
+        lambda users: windows.last_events(log, 2, "1997-02-01", users=users),
     ):
         with pytest.raises(ValueError, match="none of the 2 users occurs in the log"):
             ask(["1", "2"])
@@ -281,7 +291,7 @@ def test_dates_are_no_ages():
     times = np.array(["2024-01-01", "2024-01-03"], "datetime64[ns]")
     for dates in (times, times - times[0]):
         with pytest.raises(TypeError, match="plain numbers"):
-            fitting.response_kernel([1, 1], dates, [1, 0])
+            counts.response_kernel([1, 1], dates, [1, 0])
 
 
 @given(st.text(st.characters(categories=["L"]), min_size=1, max_size=8))
@@ -309,12 +319,12 @@ def test_a_table_of_curves_prints_at_any_width():
 def _rates():
     from interestdecay_lib.datasets import load_cdnow
 
-    return fitting.rate_since_first(load_cdnow(sample=True))
+    return counts.rate_since_first(load_cdnow(sample=True))
 
 
 def test_a_whole_forecast_is_not_scored_as_two_seeds():
     y = np.array([0, 1, 0, 1])
-    forecast = evaluation.Forecast(np.full(4, 0.5), np.full(4, 0.7))
+    forecast = forecasts.Forecast(np.full(4, 0.5), np.full(4, 0.7))
     for score in (
         lambda f: evaluation.comparison_table(y, {"model": f, "other": f.p}, ["log_loss"], reference="other"),
         lambda f: evaluation.bootstrap_interval("brier", y, f, replicates=5),

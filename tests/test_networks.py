@@ -1,6 +1,6 @@
 """networks: parameter counts, heads, training, standardisation, saving, seeds, errors."""
 
-from types import SimpleNamespace
+import dataclasses
 
 import numpy as np
 import pandas as pd
@@ -8,13 +8,15 @@ import pytest
 from scipy.special import expit
 
 from interestdecay_lib import networks
+from interestdecay_lib.forecasts import predict
 from interestdecay_lib.lstm import LSTMWeights, lstm_forward
 from interestdecay_lib.networks import keras
+from interestdecay_lib.tasks import PurchaseTask
 
 
 @pytest.fixture(scope="module")
 def task():
-    """120 simulated customers over 12 weeks, in the shape of a `sequences.PurchaseTask`."""
+    """120 simulated customers over 12 weeks, in the shape of a `tasks.PurchaseTask`."""
     rng = np.random.default_rng(1)
     rate = rng.gamma(0.5, 0.6, size=120)
     days = rng.poisson(rate[:, None], (120, 12)).astype(np.float32)
@@ -22,9 +24,13 @@ def task():
     begun = (np.arange(12) >= rng.integers(0, 6, 120)[:, None]).astype(np.float32)
     purchases = rng.poisson(8 * rate)
     features = pd.DataFrame({"recency": rng.uniform(0, 12, 120), "frequency": days.sum(1)})
-    return SimpleNamespace(
+    return PurchaseTask(
+        cut=pd.Timestamp("1997-10-01"),
+        horizon_weeks=8,
+        users=np.arange(120),
         weekly=np.stack([days, dollars, begun], axis=-1),
         features=features,
+        summary=pd.DataFrame(index=range(120)),
         bought=(purchases > 0).astype(int),
         purchases=purchases,
     )
@@ -74,7 +80,7 @@ def test_trunk_is_the_lstm_of_the_book(task):
     x = scaled.predict(task.weekly, verbose=0).astype(float)
     h = lstm_forward(x, LSTMWeights.from_keras(model.get_layer("lstm"))).h[:, -1]
     kernel, bias = model.get_layer("bought").get_weights()
-    p, mu = networks.predict_purchases(model, task)
+    p, mu = predict(model, task)
     assert p == pytest.approx(expit(h @ kernel + bias)[:, 0], abs=1e-6)
     kernel, bias = model.get_layer("purchases").get_weights()
     assert mu == pytest.approx(np.exp(h @ kernel + bias)[:, 0], rel=1e-5)
@@ -82,9 +88,8 @@ def test_trunk_is_the_lstm_of_the_book(task):
 
 def test_heads_stay_in_their_ranges_on_extreme_input(task):
     model = networks.purchase_network(12, 3, units=4)
-    wild = SimpleNamespace(**vars(task))
-    wild.weekly = task.weekly * 1e6
-    p, mu = networks.predict_purchases(model, wild)
+    wild = dataclasses.replace(task, weekly=task.weekly * 1e6)
+    p, mu = predict(model, wild)
     assert p.shape == mu.shape == (120,)
     assert p.dtype == mu.dtype == np.float64
     assert ((p >= 0) & (p <= 1)).all()
@@ -114,8 +119,7 @@ def test_dropout_acts_in_training_only(task):
 @pytest.mark.slow
 def test_standardisation_uses_training_rows_only(task):
     train, rest = np.arange(60), np.arange(60, 120)
-    changed = SimpleNamespace(**vars(task))
-    changed.weekly = task.weekly.copy()
+    changed = dataclasses.replace(task, weekly=task.weekly.copy())
     changed.weekly[rest] *= 50
     models = []
     for data in (task, changed):
@@ -139,10 +143,10 @@ def test_standardisation_uses_training_rows_only(task):
 def test_predicting_before_training_leaves_no_old_scale_behind(task):
     rows = np.arange(80)
     curious, plain = (networks.purchase_network(12, 3, units=4) for _ in range(2))
-    networks.predict_purchases(curious, task)
+    predict(curious, task)
     for model in (curious, plain):
         networks.fit_network(model, pair(task, rows), epochs=1, patience=None)
-    assert np.array_equal(networks.predict_purchases(curious, task), networks.predict_purchases(plain, task))
+    assert np.array_equal([*predict(curious, task)], [*predict(plain, task)])
 
 
 def test_constant_feature_is_refused(task):
@@ -164,7 +168,7 @@ def test_network_can_learn_twenty_customers_by_heart(task):
     )
     assert history["bought_loss"].iloc[0] > 0.5
     assert history["bought_loss"].iloc[-1] < 0.02
-    p, mu = networks.predict_purchases(model, task, rows)
+    p, mu = predict(model, task.take(rows))
     assert ((p > 0.5) == (task.bought[rows] == 1)).all()
     assert np.corrcoef(mu, task.purchases[rows])[0, 1] > 0.97
 
@@ -232,7 +236,7 @@ def test_early_stopping_restores_the_best_epoch(task):
     best = history.attrs["best_epoch"]
     assert len(history) == best + 5 < 150
     assert history["val_loss"].idxmin() == best
-    p, mu = networks.predict_purchases(model, task, rest)
+    p, mu = predict(model, task.take(rest))
     bce = -np.mean(np.where(task.bought[rest] == 1, np.log(p), np.log1p(-p)))
     poisson = np.mean(mu - task.purchases[rest] * np.log(mu))
     assert history["val_loss"][best] == pytest.approx(bce + poisson, rel=1e-4)
@@ -309,7 +313,7 @@ def test_reloaded_model_predicts_the_same(task, tmp_path, static):
     path = tmp_path / "model.keras"
     model.save(path)
     again = keras.saving.load_model(path, safe_mode=True)
-    assert np.array_equal(networks.predict_purchases(model, task), networks.predict_purchases(again, task))
+    assert np.array_equal([*predict(model, task)], [*predict(again, task)])
     scaler = again.get_layer("standardise_weekly")
     assert np.asarray(scaler.mean).ravel() == pytest.approx(
         task.weekly[:100].reshape(-1, 3).mean(0), abs=1e-6
@@ -363,6 +367,6 @@ def test_other_refusals(task):
     with pytest.raises(ValueError, match="epochs must be a whole number"):
         networks.fit_network(model, (x, y), epochs=0)
     with pytest.raises(ValueError, match='heads "bought" and "purchases"'):
-        networks.predict_purchases(networks.article_lstm(12, 3, units=2), task)
-    with pytest.raises(ValueError, match=r"shape \(9, 3\), the task has \(12, 3\)"):
-        networks.predict_purchases(networks.purchase_network(9, 3, units=2), task)
+        predict(networks.article_lstm(12, 3, units=2), task)
+    with pytest.raises(ValueError, match=r"shape \(9, 3\), got \(12, 3\)"):
+        predict(networks.purchase_network(9, 3, units=2), task)

@@ -11,11 +11,11 @@ from sphinx.errors import ExtensionError
 
 import quiz
 from chapters import NAMES, markdown, objectives
-from interestdecay_lib import datasets, decay, evaluation, interest, lstm, sequences
+from interestdecay_lib import datasets, decay, evaluation, interest, lstm, tasks
 
 each_chapter = pytest.mark.parametrize("name", NAMES)
 SCOPE = {"math": math, "np": np, "datasets": datasets, "decay": decay, "evaluation": evaluation}
-SCOPE |= {"interest": interest, "lstm": lstm, "sequences": sequences}
+SCOPE |= {"interest": interest, "lstm": lstm, "tasks": tasks}
 ALL = [(n, q) for n in NAMES if (quiz.FOLDER / f"{n}.yml").exists() for q in quiz.load(n)]
 
 

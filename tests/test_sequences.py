@@ -1,4 +1,4 @@
-"""Sequences against published numbers, brute-force loops, and logs whose future is changed."""
+"""Tasks and windows against published numbers, brute-force loops, and logs whose future is changed."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interestdecay_lib import interest, sequences
+from interestdecay_lib import event_log, interest, tasks, windows
 from interestdecay_lib.datasets import load_cdnow
 
 CUT = pd.Timestamp("1997-10-01")
@@ -24,7 +24,7 @@ def sample():
 
 @pytest.fixture(scope="module")
 def task(sample):
-    return sequences.purchase_task(sample, half_lives=[4, 26])
+    return tasks.purchase_task(sample, "1997-10-01", 39, 39, half_lives=[4, 26])
 
 
 def log_of(rows, value=True):
@@ -48,7 +48,7 @@ def test_calibration_equals_the_published_summary_of_every_customer(sample):
     published = pd.read_csv(folder / "cdnow_customers_summary.csv")
     numbers = pd.read_csv(folder / "CDNOW_sample.txt", sep=r"\s+", header=None, usecols=[0, 1])
     master = numbers.drop_duplicates().set_index(1)[0]      # the summary numbers its customers anew
-    ours = sequences.calibration_holdout(sample, CUT).loc[master.loc[published["ID"]]]
+    ours = tasks.calibration_holdout(sample, CUT).loc[master.loc[published["ID"]]]
     assert len(ours) == len(published) == 2357
     np.testing.assert_array_equal(ours["frequency"], published["frequency"])
     np.testing.assert_allclose(ours["recency"], published["recency"], rtol=0, atol=0.005)
@@ -56,7 +56,7 @@ def test_calibration_equals_the_published_summary_of_every_customer(sample):
 
 
 def test_holdout_of_the_sample_as_published(sample):
-    ours = sequences.calibration_holdout(sample, CUT, end="1998-07-01")
+    ours = tasks.calibration_holdout(sample, CUT, end="1998-07-01")
     assert ours["holdout"].sum() == 1882
     assert (ours["holdout"] > 0).sum() == 684
     assert ours["frequency"].sum() == 2457
@@ -64,7 +64,7 @@ def test_holdout_of_the_sample_as_published(sample):
 
 def test_same_day_rows_of_the_whole_log():
     log = load_cdnow()
-    merged = sequences.merge_same_day(log)
+    merged = event_log.merge_same_day(log)
     assert len(log) - len(merged) == 2068
     assert merged["quantity"].sum() == log["quantity"].sum() == 167_881
     assert merged["value"].sum() == pytest.approx(log["value"].sum())
@@ -72,18 +72,19 @@ def test_same_day_rows_of_the_whole_log():
 
 
 def test_the_task_agrees_with_calibration_and_holdout(sample, task):
-    table = sequences.calibration_holdout(sample, CUT)
+    table = tasks.calibration_holdout(sample, CUT)
     np.testing.assert_array_equal(task.users, table.index)
     np.testing.assert_array_equal(task.purchases, table["holdout"])
     np.testing.assert_array_equal(task.bought, table["holdout"] > 0)
-    np.testing.assert_array_equal(task.features["frequency"], table["frequency"] + 1)
+    np.testing.assert_array_equal(task.features["purchase_days"], table["frequency"] + 1)
     np.testing.assert_array_equal(task.weekly[..., 0].sum(axis=1), table["frequency"] + 1)
-    np.testing.assert_allclose(task.features["tenure"] - 1 / 7, table["T"])
-    np.testing.assert_allclose(task.features["tenure"] - task.features["recency"], table["recency"])
+    np.testing.assert_allclose(task.features["weeks_since_first"] - 1 / 7, table["T"])
+    since = task.features["weeks_since_first"] - task.features["weeks_since_last"]
+    np.testing.assert_allclose(since, table["recency"])
 
 
 def test_decayed_columns_equal_the_decayed_sum_of_interest(sample, task):
-    past = sequences.merge_same_day(sequences.as_of(sample, CUT))
+    past = event_log.merge_same_day(event_log.as_of(sample, CUT))
     expected = interest.decayed_sum(past, at=CUT, half_life=["28D", "182D"])
     np.testing.assert_allclose(task.features["decayed_4w"], expected["28D"], rtol=1e-12)
     np.testing.assert_allclose(task.features["decayed_26w"], expected["182D"], rtol=1e-12)
@@ -94,12 +95,12 @@ def test_decayed_columns_equal_the_decayed_sum_of_interest(sample, task):
 
 def inputs_at(log, cut, users):
     """Everything a model may be given at the cut, as plain arrays."""
-    task = sequences.purchase_task(log, cut, horizon_weeks=2, history_weeks=6, half_lives=[3],
+    task = tasks.purchase_task(log, cut, horizon_weeks=2, history_weeks=6, half_lives=[3],
                                    observed_until=cut + pd.Timedelta(weeks=40))
-    values, mask = sequences.last_events(log, 3, cut, columns=["age", "gap", "value"], users=users)
-    table = sequences.calibration_holdout(log, cut)[["frequency", "recency", "T"]]
+    values, mask = windows.last_events(log, 3, cut, columns=["age", "gap", "value"], users=users)
+    table = tasks.calibration_holdout(log, cut)[["frequency", "recency", "T"]]
     return [task.users, task.weekly, task.features.to_numpy(), values, mask, table.to_numpy(),
-            sequences.as_of(log, cut)["value"].to_numpy()]
+            event_log.as_of(log, cut)["value"].to_numpy()]
 
 
 @settings(max_examples=60)
@@ -124,7 +125,7 @@ def test_changing_the_past_changes_the_inputs(past, more):
 
 def test_the_target_is_the_future_and_only_the_future():
     log = log_of([(0, 0, 1), (0, 41, 1), (0, 42, 1), (0, 42, 1), (0, 55, 1), (0, 56, 1), (1, 43, 1)])
-    task = sequences.purchase_task(log, START + pd.Timedelta(days=42), horizon_weeks=2, history_weeks=6)
+    task = tasks.purchase_task(log, START + pd.Timedelta(days=42), horizon_weeks=2, history_weeks=6)
     assert task.users.tolist() == [0]                                  # user 1 is not known at the cut
     assert task.purchases.tolist() == [2.0]                            # days 42 and 55, not 41, not 56
     assert task.weekly[0, :, 0].tolist() == [1, 0, 0, 0, 0, 1]
@@ -145,8 +146,8 @@ def test_weekly_counts_equal_a_loop(rows, weeks, shift):
             days[row, week] = len({r[1] for r in inside})
             dollars[row, week] = sum(r[2] for r in inside)
     log = log_of(rows)
-    np.testing.assert_array_equal(sequences.weekly_counts(log, start, weeks, users), days)
-    np.testing.assert_allclose(sequences.weekly_counts(log, start, weeks, users, value="value"), dollars)
+    np.testing.assert_array_equal(tasks.weekly_counts(log, start, weeks, users), days)
+    np.testing.assert_allclose(tasks.weekly_counts(log, start, weeks, users, value="value"), dollars)
 
 
 @settings(max_examples=100)
@@ -156,10 +157,10 @@ def test_features_and_holdout_equal_a_loop(rows, cut_day):
     known = sorted({r[0] for r in rows if r[1] < cut_day})
     if not known or max(r[1] for r in rows) < cut_day:
         with pytest.raises(ValueError, match=r"nothing is known|is empty"):
-            sequences.calibration_holdout(log, cut)
+            tasks.calibration_holdout(log, cut)
         return
-    features = sequences.purchase_features(log, cut, half_lives=[2.5])
-    table = sequences.calibration_holdout(log, cut)
+    features = tasks.purchase_features(log, cut, half_lives=[2.5])
+    table = tasks.calibration_holdout(log, cut)
     assert features.index.tolist() == table.index.tolist() == known
     for user in known:
         days = sorted({r[1] for r in rows if r[0] == user and r[1] < cut_day})
@@ -179,9 +180,9 @@ def test_last_events_equal_a_loop(rows, cut_day, length):
     users = [2, 0, 7]
     if not any(r[1] < cut_day for r in rows):
         with pytest.raises(ValueError, match="nothing is known"):
-            sequences.last_events(log, length, cut)
+            windows.last_events(log, length, cut)
         return
-    values, mask = sequences.last_events(log, length, cut, columns=["age", "gap"], users=users)
+    values, mask = windows.last_events(log, length, cut, columns=["age", "gap"], users=users)
     for row, user in enumerate(users):
         days = sorted(r[1] for r in rows if r[0] == user and r[1] < cut_day)
         expected = [((cut_day - day) / 7, (day - before) / 7)
@@ -198,17 +199,17 @@ def test_event_windows_equal_a_loop(sizes, length, channels):
     groups = np.repeat([f"u{7 * k % 10}{k}" for k in range(len(sizes))], sizes)        # not in sorted order
     shape = (len(groups), channels) if channels else (len(groups),)
     values = np.random.default_rng(len(groups)).normal(size=shape)
-    windows, targets = [], []
+    inside, targets = [], []
     for i in range(len(groups) - length):
         if len(set(groups[i:i + length + 1])) == 1:
-            windows.append(values[i:i + length])
+            inside.append(values[i:i + length])
             targets.append(values[i + length])
-    if not windows:
+    if not inside:
         with pytest.raises(ValueError, match=f"longest of the {len(sizes)} users has {max(sizes)} events"):
-            sequences.event_windows(groups, values, length)
+            windows.event_windows(groups, values, length)
         return
-    X, y = sequences.event_windows(groups, values, length)
-    np.testing.assert_array_equal(X, np.array(windows))
+    X, y = windows.event_windows(groups, values, length)
+    np.testing.assert_array_equal(X, np.array(inside))
     np.testing.assert_array_equal(y, np.array(targets))
 
 
@@ -220,9 +221,9 @@ def test_sliding_windows_equal_a_loop(steps, length, horizon, shape):
     values = {"one": values[0, :, 0], "several": values[..., 0], "channels": values}[shape]
     if steps < length + horizon:
         with pytest.raises(ValueError, match=f"need {length + horizon} steps, the series has {steps}"):
-            sequences.sliding_windows(values, length, horizon)
+            windows.sliding_windows(values, length, horizon)
         return
-    X, y = sequences.sliding_windows(values, length, horizon)
+    X, y = windows.sliding_windows(values, length, horizon)
     several = values[None] if shape == "one" else values
     expected_X = np.array([[s[i:i + length] for i in range(steps - length - horizon + 1)] for s in several])
     expected_y = np.array([[s[i + length + horizon - 1] for i in range(steps - length - horizon + 1)]
@@ -233,7 +234,7 @@ def test_sliding_windows_equal_a_loop(steps, length, horizon, shape):
 
 def test_windows_are_read_only_views():
     series = np.arange(10.0)
-    X, y = sequences.sliding_windows(series, 3)
+    X, y = windows.sliding_windows(series, 3)
     assert np.shares_memory(X, series) and np.shares_memory(y, series)
     with pytest.raises(ValueError, match="read-only"):
         y[0] = 1.0
@@ -244,14 +245,14 @@ def test_windows_are_read_only_views():
 
 def test_the_week_of_the_first_purchase_opens_the_mask():
     log = log_of([(user, day, 1) for user, day in enumerate([0, 6, 7, 34, 35, 41])] + [(0, 60, 1)])
-    task = sequences.purchase_task(log, START + pd.Timedelta(days=42), horizon_weeks=2, history_weeks=6)
+    task = tasks.purchase_task(log, START + pd.Timedelta(days=42), horizon_weeks=2, history_weeks=6)
     assert task.weekly[..., 2].sum(axis=1).tolist() == [6, 6, 5, 2, 1, 1]
     assert (task.weekly[..., 0] <= task.weekly[..., 2]).all()          # no purchase before one is a customer
 
 
 def test_history_may_reach_back_before_the_log():
     log = log_of([(0, 0, 3), (0, 30, 1)])
-    task = sequences.purchase_task(log, START + pd.Timedelta(days=14), horizon_weeks=2, history_weeks=5)
+    task = tasks.purchase_task(log, START + pd.Timedelta(days=14), horizon_weeks=2, history_weeks=5)
     assert task.weekly[0, :, 0].tolist() == [0, 0, 0, 1, 0]
     assert task.weekly[0, :, 2].tolist() == [0, 0, 0, 1, 1]
     assert task.weekly[0, 3, 1] == pytest.approx(np.log(4))
@@ -274,7 +275,7 @@ def test_take_keeps_rows_together(task):
 @settings(max_examples=50)
 @given(n=st.integers(20, 500), seed=st.integers(0, 3))
 def test_every_user_is_in_exactly_one_group(n, seed):
-    groups = sequences.split_users(n, seed=seed)
+    groups = tasks.split_users(n, seed=seed)
     assert sorted(np.concatenate(groups).tolist()) == list(range(n))
     for group, share in zip(groups, (0.5, 0.1, 0.4), strict=True):
         assert abs(len(group) - share * n) <= 1
@@ -287,9 +288,9 @@ def test_origins_never_look_past_the_end_and_miss_none(weeks, horizon, step):
     end = START + pd.Timedelta(weeks=weeks)
     if horizon > weeks:
         with pytest.raises(ValueError, match="observed only until"):
-            sequences.rolling_origins(START, end, horizon, step)
+            tasks.rolling_origins(START, end, horizon, step)
         return
-    origins = sequences.rolling_origins(START, end, horizon, f"{7 * step}D")
+    origins = tasks.rolling_origins(START, end, horizon, f"{7 * step}D")
     assert all(target_end - cut == pd.Timedelta(weeks=horizon) for cut, target_end in origins)
     assert origins[-1][1] <= end < origins[-1][1] + pd.Timedelta(weeks=step)
     assert [cut for cut, _ in origins] == [START + k * pd.Timedelta(weeks=step) for k in range(len(origins))]
@@ -304,57 +305,56 @@ LOG = log_of([(0, 0, 1), (0, 20, 2), (1, 3, 4), (1, 50, 8)])
     (lambda log: log.drop(columns="timestamp"), "missing: timestamp"),
     (lambda log: log.assign(timestamp=log["timestamp"].astype(str)), "timestamp must be datetime64"),
     (lambda log: log.assign(timestamp=log["timestamp"].dt.tz_localize("UTC")), "without time zone"),
-    (lambda log: log.assign(timestamp=log["timestamp"].where(log["value"] > 1)), "1 of 4 .* no timestamp"),
+    (lambda log: log.assign(timestamp=log["timestamp"].where(log["value"] > 1)), "1 events without a timestamp"),
     (lambda log: log.assign(user_id=log["user_id"].where(log["value"] > 1)), "1 of 4 .* no user_id"),
     (lambda log: log.iloc[[1, 0, 2, 3]], "not sorted.*1 rows"),
     (lambda log: log.iloc[[2, 3, 0, 1]], "not sorted.*1 rows"),
 ])
 def test_every_function_of_a_log_refuses_a_bad_one(change, message):
     bad = change(LOG)
-    for use in (lambda: sequences.as_of(bad, "1997-02-01"), lambda: sequences.merge_same_day(bad),
-                lambda: sequences.calibration_holdout(bad, "1997-02-01"),
-                lambda: sequences.weekly_counts(bad, START, 3),
-                lambda: sequences.purchase_features(bad, "1997-02-01"),
-                lambda: sequences.purchase_task(bad, "1997-02-01", 2, 4),
-                lambda: sequences.last_events(bad, 2, "1997-02-01")):
+    for use in (lambda: event_log.as_of(bad, "1997-02-01"), lambda: event_log.merge_same_day(bad),
+                lambda: tasks.calibration_holdout(bad, "1997-02-01"),
+                lambda: tasks.weekly_counts(bad, START, 3),
+                lambda: tasks.purchase_features(bad, "1997-02-01"),
+                lambda: tasks.purchase_task(bad, "1997-02-01", 2, 4),
+                lambda: windows.last_events(bad, 2, "1997-02-01")):
         with pytest.raises(ValueError, match=message):
             use()
 
 
 @pytest.mark.parametrize(("use", "message"), [
-    (lambda: sequences.as_of(LOG, "soon"), "cut must be a date"),
-    (lambda: sequences.as_of(LOG, "1997-02-01T00:00Z"), "without time zone"),
-    (lambda: sequences.purchase_features(LOG, "1997-02-01 12:00"), "cut must be a whole day"),
-    (lambda: sequences.purchase_features(LOG, START), "nothing is known at the cut 1997-01-01"),
-    (lambda: sequences.purchase_features(LOG.iloc[:0], START), "the log is empty"),
-    (lambda: sequences.purchase_features(LOG, "1997-02-01", [0]), "half_life"),
-    (lambda: sequences.calibration_holdout(LOG, "1997-02-21"), "is empty; .* observed until 1997-02-21"),
-    (lambda: sequences.calibration_holdout(LOG, "1997-02-01", end="1997-01-20"), "is empty"),
-    (lambda: sequences.calibration_holdout(LOG, "1997-02-01", end="1997-02-22"), "1 days of the future"),
-    (lambda: sequences.calibration_holdout(LOG, "1997-02-01", observed_until="1997-02-20"),
+    (lambda: event_log.as_of(LOG, "soon"), "cut must be a date"),
+    (lambda: tasks.purchase_features(LOG, "1997-02-01 12:00"), "cut must be a whole day"),
+    (lambda: tasks.purchase_features(LOG, START), "nothing is known at the cut 1997-01-01"),
+    (lambda: tasks.purchase_features(LOG.iloc[:0], START), "the log is empty"),
+    (lambda: tasks.purchase_features(LOG, "1997-02-01", [0]), "half_life"),
+    (lambda: tasks.calibration_holdout(LOG, "1997-02-21"), "is empty; .* observed until 1997-02-21"),
+    (lambda: tasks.calibration_holdout(LOG, "1997-02-01", end="1997-01-20"), "is empty"),
+    (lambda: tasks.calibration_holdout(LOG, "1997-02-01", end="1997-02-22"), "1 days of the future"),
+    (lambda: tasks.calibration_holdout(LOG, "1997-02-01", observed_until="1997-02-20"),
      "holds an event on 1997-02-20"),
-    (lambda: sequences.purchase_task(LOG, "1997-02-01", 3, 4), "1 days of the future are unknown"),
-    (lambda: sequences.purchase_task(LOG, "1997-02-01", 0, 4), "horizon_weeks must be a whole number"),
-    (lambda: sequences.purchase_task(LOG, "1997-02-01", 2, 1.5), "history_weeks must be a whole number"),
-    (lambda: sequences.purchase_task(LOG.drop(columns="value"), "1997-02-01", 2, 4), "needs a column value"),
-    (lambda: sequences.purchase_task(LOG.assign(value=-LOG["value"]), "1997-02-01", 2, 4),
-     "3 events have a negative value; decide what refunds mean"),
-    (lambda: sequences.weekly_counts(LOG, START, 3, users=[0, 0]), "1 are named more than once"),
-    (lambda: sequences.weekly_counts(LOG, START, 3, value="price"), "no column 'price'"),
-    (lambda: sequences.weekly_counts(LOG, START, True), "weeks must be a whole number"),
-    (lambda: sequences.last_events(LOG, 2, "1997-02-01", users=[1, 1]), "1 are named more than once"),
-    (lambda: sequences.last_events(LOG, 2, "1997-02-01", columns=["price"]), "no column 'price'"),
-    (lambda: sequences.split_users(10, (0.5, 0.4)), "sum to 1"),
-    (lambda: sequences.split_users(10, (1.2, -0.2)), "must be positive"),
-    (lambda: sequences.split_users(2), "a group would be empty"),
-    (lambda: sequences.event_windows([1, 2, 1], [1, 2, 3], 1), "2 users come in 3 pieces"),
-    (lambda: sequences.event_windows([1, 1], [1, 2, 3], 1), "one entry for each event"),
-    (lambda: sequences.event_windows([], [], 1), "longest of the 0 users has 0 events"),
-    (lambda: sequences.sliding_windows(3.0, 1), "single number"),
-    (lambda: sequences.sliding_windows([1, 2], 0), "length must be a whole number"),
-    (lambda: sequences.rolling_origins(START, END, "a while", 4),
+    (lambda: tasks.purchase_task(LOG, "1997-02-01", 3, 4), "1 days of the future are unknown"),
+    (lambda: tasks.purchase_task(LOG, "1997-02-01", 0, 4), "horizon_weeks must be a whole number"),
+    (lambda: tasks.purchase_task(LOG, "1997-02-01", 2, 1.5), "history_weeks must be a whole number"),
+    (lambda: tasks.purchase_task(LOG.drop(columns="value"), "1997-02-01", 2, 4), "needs a column value"),
+    (lambda: tasks.purchase_task(LOG.assign(value=-LOG["value"]), "1997-02-01", 2, 4),
+     "3 events have a negative or missing value; decide what refunds mean"),
+    (lambda: tasks.weekly_counts(LOG, START, 3, users=[0, 0]), "1 are named more than once"),
+    (lambda: tasks.weekly_counts(LOG, START, 3, value="price"), "no column 'price'"),
+    (lambda: tasks.weekly_counts(LOG, START, True), "weeks must be a whole number"),
+    (lambda: windows.last_events(LOG, 2, "1997-02-01", users=[1, 1]), "1 are named more than once"),
+    (lambda: windows.last_events(LOG, 2, "1997-02-01", columns=["price"]), "no column 'price'"),
+    (lambda: tasks.split_users(10, (0.5, 0.4)), "sum to 1"),
+    (lambda: tasks.split_users(10, (1.2, -0.2)), "must be positive"),
+    (lambda: tasks.split_users(2), "a group would be empty"),
+    (lambda: windows.event_windows([1, 2, 1], [1, 2, 3], 1), "2 users come in 3 pieces"),
+    (lambda: windows.event_windows([1, 1], [1, 2, 3], 1), "one entry for each event"),
+    (lambda: windows.event_windows([], [], 1), "longest of the 0 users has 0 events"),
+    (lambda: windows.sliding_windows(3.0, 1), "single number"),
+    (lambda: windows.sliding_windows([1, 2], 0), "length must be a whole number"),
+    (lambda: tasks.rolling_origins(START, END, "a while", 4),
      "horizon='a while' is not a length of time; give a number of weeks"),
-    (lambda: sequences.rolling_origins(START, END, 4, 0), "step must be longer than nothing"),
+    (lambda: tasks.rolling_origins(START, END, 4, 0), "step must be longer than nothing"),
 ])
 def test_errors_say_what_is_wrong(use, message):
     with pytest.raises(ValueError, match=message):
@@ -364,12 +364,12 @@ def test_errors_say_what_is_wrong(use, message):
 def test_the_articles_six_rows_give_no_window():
     """001_9fe936743b4be437.txt, section 4.4: two users with three events each, windows of three."""
     with pytest.raises(ValueError, match="longest of the 2 users has 3 events"):
-        sequences.event_windows([1, 1, 1, 2, 2, 2], [1001, 1002, 1003, 1004, 1005, 1006], 3)
+        windows.event_windows([1, 1, 1, 2, 2, 2], [1001, 1002, 1003, 1004, 1005, 1006], 3)
 
 
 def test_observation_may_end_later_than_the_last_event():
     one = log_of([(0, 0, 1), (0, 10, 2)])
     with pytest.raises(ValueError, match="days of the future are unknown"):
-        sequences.purchase_task(one, "1997-01-15", 2, 2)
-    task = sequences.purchase_task(one, "1997-01-15", 2, 2, observed_until="1997-01-29")
+        tasks.purchase_task(one, "1997-01-15", 2, 2)
+    task = tasks.purchase_task(one, "1997-01-15", 2, 2, observed_until="1997-01-29")
     assert task.purchases.tolist() == [0.0]

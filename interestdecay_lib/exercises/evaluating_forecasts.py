@@ -34,12 +34,12 @@ _GAP = np.array([0.1, 0.4, 0.9]) - np.array([36, 28, 15]) / _SIZE
 
 @cache
 def _two_forecasts():
-    from interestdecay_lib import evaluation, sequences
+    from interestdecay_lib import baselines, tasks
     from interestdecay_lib.datasets import load_cdnow
 
-    task = sequences.purchase_task(load_cdnow(sample=True), half_lives=[12])
-    train, _, test = (task.take(rows) for rows in sequences.split_users(len(task)))
-    models = evaluation.FrequencyOnly(), evaluation.DecayedCount([12])
+    task = tasks.purchase_task(load_cdnow(sample=True), "1997-10-01", 39, 39, half_lives=[12])
+    train, _, test = (task.take(rows) for rows in tasks.split_users(task))
+    models = baselines.FrequencyOnly(), baselines.DecayedCount([12])
     return test.bought, *(model.fit(train).predict(test).p for model in models)
 
 
@@ -72,10 +72,10 @@ def _width(by_customer: bool) -> float:
 @cache
 def _shares() -> tuple[float, float]:
     from interestdecay_lib.datasets import load_cdnow
-    from interestdecay_lib.sequences import purchase_task
+    from interestdecay_lib.tasks import purchase_task
 
     log = load_cdnow()
-    old, new = (purchase_task(log, cut=cut, horizon_weeks=13) for cut in ("1997-04-02", "1998-04-01"))
+    old, new = (purchase_task(log, cut, 13, 39) for cut in ("1997-04-02", "1998-04-01"))
     return float(old.bought.mean()), float(new.bought.mean())
 
 

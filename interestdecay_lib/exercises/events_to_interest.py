@@ -8,8 +8,8 @@ import pandas as pd
 from interestdecay_lib.checks import Exercise, Mistake
 from interestdecay_lib.datasets import load_cdnow
 from interestdecay_lib.decay import Exponential
+from interestdecay_lib.event_log import as_of, merge_same_day
 from interestdecay_lib.interest import DecayedCounter, decayed_sum
-from interestdecay_lib.sequences import as_of, merge_same_day
 
 AGES = np.array([3.0, 10.0, 24.0])          # exercise 1, days
 CUSTOMER, CUT = 7983, "1997-10-01"          # exercise 3

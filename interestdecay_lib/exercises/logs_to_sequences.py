@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from interestdecay_lib import sequences
+from interestdecay_lib import event_log, tasks
 from interestdecay_lib.checks import Exercise, Mistake
 from interestdecay_lib.datasets import load_cdnow
 
@@ -21,12 +21,12 @@ def _sample() -> pd.DataFrame:
 
 @cache
 def _sizes() -> pd.Series:
-    return sequences.merge_same_day(_sample()).groupby("user_id").size()
+    return event_log.merge_same_day(_sample()).groupby("user_id").size()
 
 
 @cache
 def _grid() -> np.ndarray:
-    return sequences.weekly_counts(_sample(), "1997-01-01", 78)
+    return tasks.weekly_counts(_sample(), "1997-01-01", 78)
 
 
 def _weeks_as_customer() -> np.ndarray:
@@ -42,7 +42,7 @@ def _mean_of_rates() -> float:
 
 
 def _paper(cut=_CUT, **changes) -> dict:
-    row = sequences.calibration_holdout(_PURCHASES, cut, observed_until="1998-07-01").iloc[0]
+    row = tasks.calibration_holdout(_PURCHASES, cut, observed_until="1998-07-01").iloc[0]
     return {"frequency": row["frequency"], "recency": row["recency"], "T": row["T"], **changes}
 
 
@@ -57,14 +57,14 @@ def _auc(target: np.ndarray, score: pd.Series) -> float:
 @cache
 def _late_gain(horizon_weeks: int = 4, days: int = 7) -> float:
     log = load_cdnow()
-    task = sequences.purchase_task(log, _CUT, horizon_weeks=horizon_weeks)
-    late = sequences.purchase_features(log, _CUT + pd.Timedelta(days=days)).loc[task.users, "recency"]
-    return _auc(task.bought, -late) - _auc(task.bought, -task.features["recency"])
+    task = tasks.purchase_task(log, _CUT, horizon_weeks, history_weeks=39)
+    late = tasks.purchase_features(log, _CUT + pd.Timedelta(days=days)).loc[task.users, "weeks_since_last"]
+    return _auc(task.bought, -late) - _auc(task.bought, -task.features["weeks_since_last"])
 
 
 def _silent_share(look_ahead: bool = False, through_the_cut: bool = False, days: int = 91) -> float:
     """Share of the sample's customers without a purchase in the days before the cut."""
-    log = sequences.merge_same_day(_sample())
+    log = event_log.merge_same_day(_sample())
     day_after = _CUT + pd.Timedelta(days=1 if through_the_cut else 0)
     known = log if look_ahead else log[log["timestamp"] < day_after]
     silence = _CUT - known.groupby("user_id")["timestamp"].max()
@@ -166,7 +166,7 @@ EXERCISES = {
         variants={"length": (3, 4, 5, 6, 7, 8)},
     ),
     "logs_to_sequences-5": Exercise(
-        answer=lambda: len(sequences.rolling_origins("1997-07-02", "1998-07-01", horizon=13, step=4)),
+        answer=lambda: len(tasks.rolling_origins("1997-07-02", "1998-07-01", horizon=13, step=4)),
         unit="cuts",
         rtol=1e-6,
         mistakes=[

@@ -28,10 +28,10 @@ def _early_stopping(losses: np.ndarray, patience: int) -> dict[str, int]:
 @cache
 def _test_counts() -> tuple[np.ndarray, float]:
     """Purchases of the test customers, and the mean of the training customers."""
-    from interestdecay_lib import datasets, sequences
+    from interestdecay_lib import datasets, tasks
 
-    task = sequences.purchase_task(datasets.load_cdnow())
-    train, _, test = sequences.split_users(len(task))
+    task = tasks.purchase_task(datasets.load_cdnow(), "1997-10-01", 39, 39)
+    train, _, test = tasks.split_users(task)
     return task.purchases[test].astype(float), float(task.purchases[train].mean(dtype=float))
 
 

@@ -11,7 +11,7 @@ from interestdecay_lib.customer_base import BGNBD, NBD, ParetoNBD
 @cache
 def _seen():
     from interestdecay_lib.datasets import load_cdnow
-    from interestdecay_lib.sequences import calibration_holdout
+    from interestdecay_lib.tasks import calibration_holdout
 
     table = calibration_holdout(load_cdnow(sample=True), "1997-10-01")
     return table["frequency"].to_numpy(), table["recency"].to_numpy(), table["T"].to_numpy()
@@ -51,7 +51,7 @@ def _cumulative():
     import pandas as pd
 
     from interestdecay_lib.datasets import load_cdnow
-    from interestdecay_lib.sequences import merge_same_day
+    from interestdecay_lib.event_log import merge_same_day
 
     days = merge_same_day(load_cdnow(sample=True))
     day = (days["timestamp"] - pd.Timestamp("1997-01-01")).dt.days

@@ -1,4 +1,4 @@
-"""Windows of three events and the next one: `sequences.event_windows` against two loops, results equal."""
+"""Windows of three events and the next one: `windows.event_windows` against two loops, results equal."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from bench_interest import simulate
 
-from interestdecay_lib.sequences import event_windows
+from interestdecay_lib.windows import event_windows
 
 LENGTH = 3
 

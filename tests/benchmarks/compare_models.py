@@ -42,10 +42,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from tqdm import tqdm
 
-from interestdecay_lib import evaluation
+from interestdecay_lib import baselines
 from interestdecay_lib.customer_base import BGNBD, ParetoNBD
 from interestdecay_lib.datasets import load_cdnow, load_movielens, load_movielens_items
-from interestdecay_lib.sequences import calibration_holdout, merge_same_day, purchase_task, split_users
+from interestdecay_lib.event_log import merge_same_day
+from interestdecay_lib.tasks import calibration_holdout, purchase_task, split_users
 
 ROOT = Path(__file__).parents[2]
 STORE = ROOT / "_build" / "benchmark"
@@ -55,7 +56,7 @@ PACKAGES = ["numpy", "scipy", "pandas", "scikit-learn", "statsmodels", "tensorfl
 CUT = "1997-10-01"
 HORIZONS = {13: "1997-07-02", 39: CUT}                  # horizon in weeks: cut of the training customers
 SEVERAL = (1, 2, 4, 8, 16, 32, 64)
-RFM = ("recency", "frequency", "monetary", "tenure")
+RFM = baselines.RFM
 TRAINING = {"epochs": 30, "patience": 3, "batch_size": 512, "learning_rate": 0.005}
 EVENTS, UNITS, SEEDS, REPLICATES, WORKERS = 10, 16, 5, 1000, 2
 REFERENCE = "decayed count"
@@ -68,12 +69,12 @@ REFERENCE = "decayed count"
 def cdnow(horizon: int) -> dict:
     """Tasks of the training, validation and test customers, and the log of purchase days."""
     raw = load_cdnow()
-    lives = tuple(sorted({*evaluation.HALF_LIVES, *SEVERAL}))
-    early = purchase_task(raw, HORIZONS[horizon], horizon, half_lives=lives)
-    late = purchase_task(raw, CUT, horizon, half_lives=lives)
+    lives = tuple(sorted({*baselines.HALF_LIVES, *SEVERAL}))
+    early = purchase_task(raw, HORIZONS[horizon], horizon, 39, half_lives=lives)
+    late = purchase_task(raw, CUT, horizon, 39, half_lives=lives)
     if not np.array_equal(early.users, late.users):
         raise AssertionError("every CDNOW customer has bought before the first cut, so the rows agree")
-    train, validation, test = split_users(len(late))
+    train, validation, test = split_users(late)
     return {"log": merge_same_day(raw), "train": early.take(train), "validation": early.take(validation),
             "test": late.take(test)}
 
@@ -92,21 +93,21 @@ def _best(candidates, data: dict):
 
 
 def _several(columns):
-    return [(evaluation.RFMLogistic(columns, C), {"C": C}) for C in (0.001, 0.01, 0.1, 1.0, 100.0)]
+    return [(baselines.RFMLogistic(columns, C), {"C": C}) for C in (0.001, 0.01, 0.1, 1.0, 100.0)]
 
 
 def _boosting(columns, seed=0):
-    return [(evaluation.Boosting(columns, iterations, leaves=leaves, seed=seed),
+    return [(baselines.Boosting(columns, iterations, leaves=leaves, seed=seed),
              {"trees": iterations, "leaves": leaves}) for iterations in (30, 60, 120) for leaves in (4, 15)]
 
 
 def cdnow_baselines() -> dict:
     decayed = [f"decayed_{h:g}w" for h in SEVERAL]
     return {
-        "base rate": lambda: [(evaluation.BaseRate(), {})],
-        "frequency only": lambda: [(evaluation.FrequencyOnly(), {})],
-        "recency only": lambda: [(evaluation.RecencyOnly(), {})],
-        REFERENCE: lambda: [(evaluation.DecayedCount(), {})],
+        "base rate": lambda: [(baselines.BaseRate(), {})],
+        "frequency only": lambda: [(baselines.FrequencyOnly(), {})],
+        "recency only": lambda: [(baselines.RecencyOnly(), {})],
+        REFERENCE: lambda: [(baselines.DecayedCount(), {})],
         "several half-lives": lambda: _several(decayed),
         "RFM logistic": lambda: _several(list(RFM)),
         "RFM and several half-lives": lambda: _several([*RFM, *decayed]),
@@ -134,14 +135,14 @@ def run_cdnow_baseline(name: str, horizon: int) -> dict:
         trained = time.perf_counter()
         p, mu = model.predict(data["test"])
         parameters = None
-        if isinstance(model, evaluation.DecayedCount):
+        if isinstance(model, baselines.DecayedCount):
             chosen = {"half_life": model.half_life_, "count_half_life": model.count_half_life_}
             parameters = 6                                        # two slopes, intercepts and half-lives
-        elif isinstance(model, evaluation.RFMLogistic):
+        elif isinstance(model, baselines.RFMLogistic):
             parameters = 2 * (len(model.columns) + 1)
-        elif isinstance(model, evaluation.BaseRate):
+        elif isinstance(model, baselines.BaseRate):
             parameters = 2
-        elif not isinstance(model, evaluation.Boosting):
+        elif not isinstance(model, baselines.Boosting):
             parameters = 4
     done = time.perf_counter()
     return {"p": p, "mu": mu, "chosen": chosen, "parameters": parameters, "train_seconds": trained - started,
@@ -638,7 +639,7 @@ def report(seeds: int) -> dict:
     return {
         "versions": {"python": platform.python_version(), **{name: installed(name) for name in PACKAGES}},
         "protocol": {"cut": CUT, "training_cut": {str(h): cut for h, cut in HORIZONS.items()},
-                     "split": "sequences.split_users(23570)", "test_customers": len(cdnow(13)["test"]),
+                     "split": "tasks.split_users(23570)", "test_customers": len(cdnow(13)["test"]),
                      "training_customers": len(cdnow(13)["train"]),
                      "events": EVENTS, "units": UNITS, "training": TRAINING, "replicates": REPLICATES,
                      "movielens_training": GENRE_TRAINING, "reference": REFERENCE, "threads": 1,

@@ -23,7 +23,7 @@ import numpy as np
 from tqdm import tqdm
 
 from interestdecay_lib.datasets import load_cdnow
-from interestdecay_lib.sequences import purchase_task, split_users, weekly_counts
+from interestdecay_lib.tasks import purchase_task, split_users, weekly_counts
 
 ROOT = Path(__file__).parents[2]
 STORE = ROOT / "_build/benchmark/training_runs"
@@ -63,8 +63,8 @@ def first_gradient(activation: str, seed: int) -> float:
 def few_customers() -> tuple:
     from interestdecay_lib import networks
 
-    task = purchase_task(load_cdnow(), half_lives=(4, 8, 12, 16, 26))
-    train, validation, _ = split_users(len(task))
+    task = purchase_task(load_cdnow(), "1997-10-01", 39, 39, half_lives=(4, 8, 12, 16, 26))
+    train, validation, _ = split_users(task)
     parts = train[: OVERFITTING["customers"]], validation[: OVERFITTING["unseen"]]
     return tuple(networks.purchase_arrays(task, part) for part in parts)
 

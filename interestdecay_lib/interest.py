@@ -163,7 +163,8 @@ def _fading(given: object, unit: str | None) -> tuple[dict[object, pd.Timedelta 
             raise ValueError(f"in which unit does the age of {given!r} count? give unit, one of "
                              f"{list(_UNITS)}")
         length = _unit(unit)
-        return {"decayed_sum": length * given.half_life if type(given) is Exponential else (given, length)}, False
+        fade = length * given.half_life if type(given) is Exponential else (given, length)
+        return {"decayed_sum": fade}, False
     if unit is not None:
         raise ValueError(f"unit={unit!r} belongs to a curve; a half-life carries its own, such as '28D'")
     several = isinstance(given, (list, tuple, set, pd.Index, pd.Series, np.ndarray, Mapping))
@@ -342,8 +343,9 @@ def running_decayed_sum(
     """
     curve = getattr(half_life, "curve", half_life)
     if isinstance(curve, DecayCurve) and (curve is half_life or type(curve) is not Exponential):
-        raise ValueError("a running sum needs an exponential half-life: with any other curve the sum after "
-                         "an event does not follow from the one before; use decayed_sum, or fit.half_life")
+        raise ValueError("a running sum needs an exponential half-life, such as '28D': with any other curve "
+                         "the sum after an event does not follow from the one before; use decayed_sum")
+    fading, several = _fading(half_life, None)
     times = timestamps(events)
     ticks, tick = times.view(np.int64), np.datetime_data(times.dtype)[0]
     values = _weights(events, weight, weight_by)

@@ -305,7 +305,7 @@ LOG = log_of([(0, 0, 1), (0, 20, 2), (1, 3, 4), (1, 50, 8)])
     (lambda log: log.drop(columns="timestamp"), "missing: timestamp"),
     (lambda log: log.assign(timestamp=log["timestamp"].astype(str)), "timestamp must be datetime64"),
     (lambda log: log.assign(timestamp=log["timestamp"].dt.tz_localize("UTC")), "without time zone"),
-    (lambda log: log.assign(timestamp=log["timestamp"].where(log["value"] > 1)), "1 events without a timestamp"),
+    (lambda log: log.assign(timestamp=log["timestamp"].where(log["value"] > 1)), "1 events without a time"),
     (lambda log: log.assign(user_id=log["user_id"].where(log["value"] > 1)), "1 of 4 .* no user_id"),
     (lambda log: log.iloc[[1, 0, 2, 3]], "not sorted.*1 rows"),
     (lambda log: log.iloc[[2, 3, 0, 1]], "not sorted.*1 rows"),

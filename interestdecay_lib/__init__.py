@@ -5,7 +5,41 @@ One module an idea; import the ones you need::
     from interestdecay_lib import decay, interest
 
 Importing the package itself loads nothing, so TensorFlow, Matplotlib and ipywidgets are paid for only by
-those who use `networks`, `plots` or `widgets`.
+those who use `networks`, `plots` or `widgets`; a module is loaded when it is first named.
 """
 
+from importlib import import_module as _import_module
+
 __version__ = "0.1.0"
+__all__ = [  # from what everybody needs to what few do
+    "decay",
+    "events",
+    "event_log",
+    "datasets",
+    "interest",
+    "counts",
+    "fitting",
+    "customer_base",
+    "tasks",
+    "windows",
+    "forecasts",
+    "baselines",
+    "evaluation",
+    "lstm",
+    "networks",
+    "time_aware",
+    "event_networks",
+    "plots",
+    "widgets",
+    "checks",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name in __all__:
+        return _import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -19,8 +19,8 @@ UV = [sys.executable, "-m", "uv"]
 #: What the library's tests need beside what they test; its versions may be anything that fits.
 ORACLES = "pytest pytest-xdist hypothesis statsmodels tqdm pillow recbole==1.2.1".split()
 #: Tests of the library alone: they import nothing of the book's tools.
-LIBRARY = """checks customer_base datasets decay evaluation event_networks events fitting imports interest
-lstm networks plots sequences time_aware widgets""".split()
+LIBRARY = """arguments checks customer_base datasets decay evaluation event_log event_networks events fitting
+imports inputs interest lstm networks plots sequences time_aware together widgets""".split()
 
 
 def newest():

@@ -13,8 +13,6 @@ RFMLogistic(C=0.1)
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
-from functools import cache
 from typing import Any, Self
 
 import numpy as np
@@ -27,9 +25,9 @@ from sklearn.linear_model import LogisticRegression, PoissonRegressor
 from sklearn.metrics import log_loss
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
-from threadpoolctl import ThreadpoolController
 
 from interestdecay_lib._arguments import floats
+from interestdecay_lib._threads import one_thread
 from interestdecay_lib.forecasts import Forecast
 from interestdecay_lib.tasks import PurchaseTask
 
@@ -62,13 +60,12 @@ class _Baseline(BaseEstimator):
 
     def fit(self, task: PurchaseTask | pd.DataFrame, purchases: ArrayLike | None = None) -> Self:
         """Learn from the customers of a labelled task, or from its features and counts; returns self."""
-        features, purchases = _given(task, purchases)
-        bought = (purchases > 0).astype(float)
+        features, bought, counts = _given(task, purchases)
         x = self._design(features)
         self.classifier_, self.regressor_ = self._models()
-        with _one_thread():
+        with one_thread():
             self.classifier_.fit(x, bought)
-            self.regressor_.fit(x, purchases)
+            self.regressor_.fit(x, counts)
         return self
 
     def predict(self, task: PurchaseTask | pd.DataFrame) -> Forecast:
@@ -76,7 +73,7 @@ class _Baseline(BaseEstimator):
         if not hasattr(self, "classifier_"):
             raise ValueError(f"this {type(self).__name__} has not been fitted yet: call fit(task) first")
         x = self._design(_features(task))
-        with _one_thread():
+        with one_thread():
             return Forecast(self.classifier_.predict_proba(x)[:, 1], self.regressor_.predict(x))
 
     def predict_proba(self, task: PurchaseTask | pd.DataFrame) -> np.ndarray:
@@ -86,18 +83,8 @@ class _Baseline(BaseEstimator):
 
     def score(self, task: PurchaseTask | pd.DataFrame, purchases: ArrayLike | None = None) -> float:
         """Mean log-likelihood (nats a customer) of whether they buy; greater is better."""
-        features, purchases = _given(task, purchases)
-        return -float(log_loss(purchases > 0, self.predict(features).p, labels=[False, True]))
-
-
-@cache
-def _thread_pools() -> ThreadpoolController:
-    return ThreadpoolController()  # found once: looking for them costs more than a small fit
-
-
-def _one_thread() -> AbstractContextManager:
-    """Models this small are slower on several threads; and one thread adds in one order on every machine."""
-    return _thread_pools().limit(limits=1)
+        features, bought, _ = _given(task, purchases)
+        return -float(log_loss(bought, self.predict(features).p, labels=[0, 1]))
 
 
 def _features(given: PurchaseTask | pd.DataFrame) -> pd.DataFrame:
@@ -108,12 +95,14 @@ def _features(given: PurchaseTask | pd.DataFrame) -> pd.DataFrame:
     return features
 
 
-def _given(task: PurchaseTask | pd.DataFrame, purchases: ArrayLike | None) -> tuple[pd.DataFrame, np.ndarray]:
+def _given(task: PurchaseTask | pd.DataFrame, purchases: ArrayLike | None
+           ) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    """Features, whether they buy, and how often."""
     features = _features(task)
     if isinstance(task, PurchaseTask):
         if purchases is not None:
             raise ValueError("a task holds its own outcomes; give them beside a table of features only")
-        return features, task.outcomes()[1]
+        return features, *task.outcomes()
     if purchases is None:
         raise ValueError("give the number of purchases of each row beside the features")
     counts = np.asarray(purchases)
@@ -121,7 +110,7 @@ def _given(task: PurchaseTask | pd.DataFrame, purchases: ArrayLike | None) -> tu
     if counts.shape != (len(features),) or not (np.isfinite(counts) & (counts >= 0)).all():
         raise ValueError(f"purchases must be one count >= 0 for each of the {len(features):,} rows, got "
                          f"shape {counts.shape}")
-    return features, counts
+    return features, (counts > 0).astype(float), counts
 
 
 def _columns(features: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
@@ -145,8 +134,8 @@ class BaseRate(_Baseline):
     """The same forecast for everybody: the training customers' share of buyers and mean count."""
 
     def fit(self, task: PurchaseTask | pd.DataFrame, purchases: ArrayLike | None = None) -> Self:
-        _, counts = _given(task, purchases)
-        self.p_, self.mu_ = float(np.mean(counts > 0)), float(np.mean(counts))
+        _, bought, counts = _given(task, purchases)
+        self.p_, self.mu_ = float(np.mean(bought)), float(np.mean(counts))
         return self
 
     def predict(self, task: PurchaseTask | pd.DataFrame) -> Forecast:
@@ -210,10 +199,9 @@ class DecayedCount(_Baseline):
         return np.log(total)
 
     def fit(self, task: PurchaseTask | pd.DataFrame, purchases: ArrayLike | None = None) -> Self:
-        features, counts = _given(task, purchases)
-        bought = (counts > 0).astype(float)
+        features, bought, counts = _given(task, purchases)
         rows, fitted = {}, {}
-        with _one_thread():
+        with one_thread():
             for h in self._candidates():
                 x = self._log_sum(features, h)
                 classifier, regressor = fitted[h] = _logistic().fit(x, bought), _poisson().fit(x, counts)

@@ -25,12 +25,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from scipy.special import expit
+
+from interestdecay_lib._threads import one_thread
 
 _ACTIVATIONS = {"tanh": np.tanh, "sigmoid": expit}
 _PROBE = np.linspace(-4, 4, 17, dtype=np.float32)  # where an activation is compared
@@ -588,24 +589,14 @@ def forget_half_life(f: ArrayLike) -> float | Array:
     return float(steps) if steps.ndim == 0 else steps
 
 
-@cache
-def _thread_pools() -> Any:
-    try:
-        from threadpoolctl import ThreadpoolController
-    except ImportError:
-        return None
-    return ThreadpoolController()
-
-
-def _one_thread(multiplications: int) -> AbstractContextManager[Any]:
+def _one_thread(multiplications: int) -> AbstractContextManager[None]:
     """Keep OpenBLAS from splitting a product of this size over several threads.
 
     On a product of a few million multiplications two threads gain little, but they wait for each other after
     each one, and on a busy machine that takes several times longer. OpenBLAS itself does not split below
     2^18 multiplications; above 2^24 it is left alone.
     """
-    pools = _thread_pools() if 2**18 < multiplications < 2**24 else None
-    return nullcontext() if pools is None else pools.limit(limits=1, user_api="blas")
+    return one_thread() if 2**18 < multiplications < 2**24 else nullcontext()
 
 
 def _floats(values: ArrayLike, name: str, dtype: DTypeLike = np.float64) -> Array:

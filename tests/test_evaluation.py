@@ -401,7 +401,7 @@ def test_baseline_errors(task):
             model.predict(task)
     with pytest.raises(ValueError, match=r"purchase_task\(log, ..., half_lives"):
         baselines.DecayedCount([3]).fit(task)
-    with pytest.raises(ValueError, match=r"lacks the columns \['weeks_since_last'\]"):
+    with pytest.raises(ValueError, match=r"lack the columns \['weeks_since_last'\]"):
         baselines.RecencyOnly().fit(task.features.drop(columns="weeks_since_last"), task.purchases)
     empty = dataclasses.replace(task, features=task.features.assign(decayed_12w=0.0))
     with pytest.raises(ValueError, match="not positive"):

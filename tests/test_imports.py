@@ -31,7 +31,7 @@ def test_the_package_itself_loads_nothing():
     before = _import("pass")
     after = _import("import interestdecay_lib")
     assert after[1] == []
-    assert after[2] - before[2] < 5
+    assert after[2] - before[2] < 10
 
 
 @pytest.mark.parametrize("module", CORE)

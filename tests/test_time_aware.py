@@ -503,3 +503,17 @@ def test_half_lives_are_read_sorted_and_in_the_unit_of_time():
 def test_refusals(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_the_continuous_lstm_begins_with_both_forget_gates_open_and_no_other():
+    """With all weights 0 a step is the biases alone: f = f_level = sigmoid(1), the input gates sigmoid(0)."""
+    cell = time_aware.ContinuousLSTMCell(UNITS, seed=0)
+    cell.build((None, 4))
+    for kernel in (cell.kernel, cell.recurrent_kernel):
+        kernel.assign(np.zeros(kernel.shape))
+    c, level, rate = 3.0, 2.0, 0.1
+    states = [np.full((1, UNITS), value, "float32") for value in (0.0, c, level, rate, 0.5)]
+    _, (_, c_next, level_next, _, o) = cell(np.zeros((1, 4), "float32"), states)
+    np.testing.assert_allclose(c_next, c * expit(1.0), rtol=1e-6)
+    np.testing.assert_allclose(level_next, level * expit(1.0), rtol=1e-6)
+    np.testing.assert_allclose(o, 0.5)

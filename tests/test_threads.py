@@ -5,6 +5,7 @@ import threading
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from interestdecay_lib import baselines
 from interestdecay_lib._threads import one_thread
 
 
@@ -14,6 +15,7 @@ def counts():
 
 @pytest.fixture
 def two():
+    assert baselines.HALF_LIVES                     # its import has loaded BLAS and OpenMP
     with threadpool_limits(2):
         yield
 

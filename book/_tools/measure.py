@@ -9,8 +9,8 @@ import statistics
 import sys
 
 import status
+from environment import HTML, ROOT, say
 from serving import served
-from tasks import HTML, ROOT, say
 
 RESULTS = ROOT / "tests/benchmarks/pages.json"
 PHONE = {

@@ -5,8 +5,9 @@ import subprocess
 import sys
 import time
 
+from environment import BUILD, ROOT, Stop, clean, minutes, say
 from serving import served
-from tasks import BUILD, JUPYTER_BOOK, ROOT, Stop, clean, minutes, say
+from tasks import JUPYTER_BOOK
 
 FOLDER = BUILD / "pdf"
 PDF = FOLDER / "fading_interest.pdf"

@@ -3,7 +3,7 @@
 import json
 import re
 
-from tasks import ROOT
+from environment import ROOT
 
 PAGE = ROOT / "book/status.md"
 RESULTS = ROOT / "tests/benchmarks/results.json"

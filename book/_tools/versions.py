@@ -13,7 +13,7 @@ import re
 import subprocess
 import sys
 
-from tasks import BUILD, CHAPTERS, ROOT, Stop, clean, follow, say, uv_settings
+from environment import BUILD, CHAPTERS, ROOT, Stop, clean, follow, say, uv_settings
 
 UV = [sys.executable, "-m", "uv"]
 #: What the library's tests need beside what they test; its versions may be anything that fits.

@@ -4,6 +4,7 @@ Needs nothing but Python itself: it runs before anything is installed.
 """
 
 import hashlib
+import importlib.metadata
 import os
 import platform
 import re
@@ -177,6 +178,16 @@ def processor():
     flags = set(found.get("flags", "").split())
     newest = next((name for flag, name in INSTRUCTIONS.items() if flag in flags), "neither AVX nor AVX2")
     return f"{found.get('model name', platform.machine())}, {newest}"
+
+
+def installed(package):
+    """The version of a package in this environment, for reports; the CPU build carries another name."""
+    for name in (package, f"{package}-cpu"):
+        try:
+            return importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return "not installed"
 
 
 def browser():

@@ -12,7 +12,6 @@ import status
 from environment import HTML, ROOT, say
 from serving import chromium, served
 
-RESULTS = ROOT / "tests/benchmarks/pages.json"
 PHONE = {
     "viewport": {"width": 390, "height": 844},
     "device_scale_factor": 3,
@@ -54,6 +53,6 @@ def measure(browser):
 
 
 if __name__ == "__main__":
-    RESULTS.write_text(json.dumps(measure(sys.argv[1]), indent=1) + "\n", encoding="utf-8")
+    status.PAGES.write_text(json.dumps(measure(sys.argv[1]), indent=1) + "\n", encoding="utf-8")
     status.renew()
-    say(f"Stored in {RESULTS.relative_to(ROOT)} and on the status page.")
+    say(f"Stored in {status.PAGES.relative_to(ROOT)} and on the status page.")

@@ -4,7 +4,6 @@ Runs in the book's environment; `tasks.py` calls it.
 """
 
 import hashlib
-import importlib.metadata
 import json
 import math
 import os
@@ -21,13 +20,13 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 
 import executed
 from chapter import TIME_LINE, Chapter
-from environment import BUILD, CHAPTERS, ROOT, processor, say
+from environment import BUILD, CHAPTERS, ROOT, installed, processor, say
 from reading_time import reading_minutes
 from tasks import FAILED, SOME_FAILED, failures
 
 TIMEOUT = 600  # seconds for one cell
 FAILURES = (CellExecutionError, CellTimeoutError, DeadKernelError)
-NAMED = ("numpy", "scipy", "pandas", "scikit-learn", "keras", "tensorflow-cpu", "tensorflow")
+NAMED = ("numpy", "scipy", "pandas", "scikit-learn", "keras", "tensorflow")
 
 
 def clean_kernel(notebook, folder, **options):
@@ -102,8 +101,7 @@ def failure(error):
     lines = [line for output in (cell.outputs if cell else []) for line in output.get("traceback", [])]
     trace = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(lines))
     line = re.search(r"^-+> \d+ (.*)$", trace, flags=re.MULTILINE)
-    packages = {name: _version(name) for name in NAMED}
-    versions = {"Python": platform.python_version(), **{k: v for k, v in packages.items() if v}}
+    versions = {"Python": platform.python_version(), **{name: installed(name) for name in NAMED}}
     said = str(error).strip().splitlines()
     return {
         "claim": line[1].strip() if line else "",
@@ -112,13 +110,6 @@ def failure(error):
         "processor": f"{platform.system()} on {platform.machine()}: {processor()}",
         "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
     }
-
-
-def _version(package):
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def store(names):

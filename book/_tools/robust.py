@@ -7,7 +7,7 @@ too. A claim's *margin* is the mean of its slack over these worlds, in standard 
 in nothing but the instruction set run *every* chapter and must reproduce its stored outputs.
 
 What has run is kept in _build/robust and is not run again unless what it depends on changes (`fingerprint`),
-so the command can be stopped at any time. The result, `robust.json`, is printed on the status page.
+so the command can be stopped at any time. The result, `book/_data/robust.json`, is printed on the status page.
 """
 
 import ast
@@ -26,7 +26,7 @@ from environment import BUILD, CHAPTERS, PYTHON, ROOT, clean, processor, say
 from notebooks import FAILURES, clean_kernel
 
 STORE = BUILD / "robust"
-OUTPUT = ROOT / "tests/benchmarks/robust.json"
+OUTPUT = ROOT / "book/_data/robust.json"
 TOOLS = ROOT / "book/_tools"
 SAFE = 3.0  # standard deviations that a claim of a trained network keeps from failing
 SEEDS = 20

@@ -7,8 +7,8 @@ from environment import ROOT
 
 PAGE = ROOT / "book/status.md"
 RESULTS = ROOT / "tests/benchmarks/results.json"
-PAGES = ROOT / "tests/benchmarks/pages.json"
-ROBUST = ROOT / "tests/benchmarks/robust.json"
+PAGES = ROOT / "book/_data/pages.json"
+ROBUST = ROOT / "book/_data/robust.json"
 BLOCK = re.compile(r"(<!-- measured:begin -->\n).*?(<!-- measured:end -->)", re.DOTALL)
 ROBUST_BLOCK = re.compile(r"(<!-- robust:begin -->\n).*?(<!-- robust:end -->)", re.DOTALL)
 PAGE_BLOCK = re.compile(r"(<!-- pages:begin -->\n).*?(<!-- pages:end -->)", re.DOTALL)

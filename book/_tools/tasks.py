@@ -266,9 +266,9 @@ def benchmark():
     environment.prepare()
     command = [str(PYTHON), str(ROOT / "tests/benchmarks/run.py")]
     run(command, "the benchmark failed", OPENBLAS_NUM_THREADS=str(os.cpu_count()))
-    models = [str(PYTHON), str(ROOT / "tests/benchmarks/compare_models.py")]
+    models = [str(PYTHON), str(ROOT / "book/_measure/compare_models.py")]
     run(models, "the comparison of models stopped; what it trained is kept: run the same command again")
-    seeds = [str(PYTHON), str(ROOT / "tests/benchmarks/training_runs.py")]
+    seeds = [str(PYTHON), str(ROOT / "book/_measure/training_runs.py")]
     run(seeds, "the repeated trainings stopped; what is done is kept: run the same command again")
     run([str(PYTHON), str(ROOT / "book/_tools/status.py")], "the status page could not be written")
     say("Stored. Now `make notebooks` renews the chapters that print the ratios and scores.")

@@ -16,6 +16,7 @@ import notebooks
 import social_card
 import status
 import tasks
+from chapters import NAMES
 
 
 @pytest.fixture
@@ -109,6 +110,7 @@ def test_the_status_page_shows_the_stored_benchmark():
     pages["site_megabytes"] = 654.0
     robust["processor"] = "an abacus"
     renewed = status.page(text, results, pages, robust)
+    assert all(f"`{name}`" in text for name in NAMES), "every chapter is named"
     assert "123,456" in renewed and "has 654 MB" in renewed and "Measured on an abacus" in renewed
 
 

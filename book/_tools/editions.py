@@ -239,7 +239,8 @@ def pages(folder, solutions, chapters=None, extra=None):
     source = folder / "source"
     shutil.rmtree(source, ignore_errors=True)
     (source / "chapters").mkdir(parents=True)
-    shutil.copytree(ROOT / "book", source / "book", ignore=shutil.ignore_patterns("_tools", "_measure", "_data", "__pycache__"))
+    no_page = shutil.ignore_patterns("_tools", "_measure", "_data", "__pycache__")
+    shutil.copytree(ROOT / "book", source / "book", ignore=no_page)
     config = (ROOT / "_config.yml").read_text(encoding="utf-8")
     config = config.replace("execute_notebooks: cache", "execute_notebooks: 'off'")
     config = config.replace("interestdecay_book: book/_tools", f"interestdecay_book: {ROOT / 'book/_tools'}")

@@ -7,7 +7,7 @@ too. A claim's *margin* is the mean of its slack over these worlds, in standard 
 in nothing but the instruction set run *every* chapter and must reproduce its stored outputs.
 
 What has run is kept in _build/robust and is not run again unless what it depends on changes (`fingerprint`),
-so the command can be stopped at any time. The result, `book/_data/robust.json`, is printed on the status page.
+so the command can be stopped at any time. The status page prints the result, `book/_data/robust.json`.
 """
 
 import ast

@@ -317,6 +317,15 @@ def test_an_exported_chapter_is_whole_and_keeps_its_secrets(archive, unpacked):
     compile((unpacked / "get_data.py").read_text(), "get_data.py", "exec")
 
 
+def test_an_exported_chapter_finds_its_stored_numbers(tmp_path):
+    """The paths that the notebook opens, from its own folder in the unpacked zip."""
+    with zipfile.ZipFile(editions.export("training_keras", tmp_path)) as packed:
+        packed.extractall(tmp_path)
+    text = (tmp_path / "training_keras/training_keras.ipynb").read_text(encoding="utf-8")
+    opened = re.findall(r'Path\(\\"(\.\./[^"\\]+)\\"\)', text)
+    assert opened and all((tmp_path / "training_keras" / path).is_file() for path in opened)
+
+
 def _said(script, *arguments, folder):
     """What a fresh Python prints."""
     command = [sys.executable, "-c", script, *arguments]

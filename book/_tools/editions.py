@@ -22,9 +22,10 @@ from pathlib import Path
 import nbformat
 
 import executed
+import fingerprint
 import imports
 from chapter import Chapter, exercises, names, pieces
-from environment import BUILD, ROOT, Stop, clean, say
+from environment import BUILD, CHAPTERS, ROOT, Stop, clean, say
 from interestdecay_lib import checks
 from tasks import JUPYTER_BOOK
 
@@ -332,14 +333,25 @@ def export(name, folder=BUILD / "export"):
         (root / "get_data.py").write_text(GET_DATA.format(loaders=tuple(used)), encoding="utf-8")
         (root / "README.txt").write_text(EXPORT_README.format(name=name), encoding="utf-8")
         shutil.copy(ROOT / "LICENSE", root)
+        for stored in stored_numbers(chapter):  # where the notebook looks for them: beside its own folder
+            copy = root.parent / stored.relative_to(ROOT)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(stored, copy)
         target = folder / f"{name}.zip"
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-            for file in sorted(root.rglob("*")):
+            for file in sorted(path for path in root.parent.rglob("*") if path.is_file()):
                 entry = zipfile.ZipInfo(str(file.relative_to(root.parent)), EPOCH)
                 entry.compress_type = zipfile.ZIP_DEFLATED
                 archive.writestr(entry, file.read_bytes())
     say(f"{target}  ({target.stat().st_size / 1e3:.0f} kB)")
     return target
+
+
+def stored_numbers(chapter):
+    """The files of stored numbers that a chapter reads."""
+    _, data = fingerprint.needed("\n\n".join(chapter.code), [CHAPTERS], chapter.name)
+    folders = [ROOT / name for name in fingerprint.DATA]
+    return [file for file in data if any(file.is_relative_to(folder) for folder in folders)]
 
 
 def requirements(chapter):

@@ -5,6 +5,8 @@ import os
 import pytest
 from hypothesis import settings
 
+from serving import chromium
+
 # A shared or slow machine must not fail a property by being slow.
 settings.register_profile("book", deadline=None, database=None)
 settings.load_profile("book")
@@ -20,17 +22,5 @@ def browser_path():
 @pytest.fixture(scope="session")
 def browser(browser_path):
     """One Chromium for all tests of pages that a worker runs."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(
-            executable_path=browser_path,
-            args=[
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-background-networking",
-                "--disable-component-update",
-            ],
-        )
+    with chromium(browser_path) as running:
         yield running
-        running.close()

@@ -230,7 +230,7 @@ def pause(half_life, short_term, pause):
 @cache
 def _best_of_the_table():
     """Scores of RFM and several half-lives, and of the decayed count, both fitted anew."""
-    table = Path(__file__).parent / "benchmarks/model_comparison.json"
+    table = Path(__file__).parents[1] / "book/_data/model_comparison.json"
     stored = json.loads(table.read_text(encoding="utf-8"))
     entry = next(e for e in stored["cdnow_39"] if e["model"] == "RFM and several half-lives")
     several = (1, 2, 4, 8, 16, 32, 64)

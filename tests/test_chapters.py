@@ -6,13 +6,13 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from chapters import NAMES, ROOT, cells, code_cells, exercises, markdown, objectives, prose, tags
-from front_page import chapter_names
+from chapter import names
+from chapters import NAMES, ROOT, cells, chapter, code_cells, exercises, markdown, objectives, prose, tags
 from interestdecay_lib import checks
-from reading_time import TIME_LINE, reading_minutes
+from reading_time import reading_minutes
 
 MAX_LINES = 20
-TOC = chapter_names()
+TOC = names()
 each_chapter = pytest.mark.parametrize("name", NAMES)
 
 
@@ -58,11 +58,8 @@ def test_opening_block(name):
 
 @each_chapter
 def test_times_are_measured(name):
-    notebook = nbformat.read(ROOT / "chapters" / f"{name}.ipynb", 4)
-    stated = TIME_LINE.search(cells(name)[0].source)
-    assert stated, "the opening lacks its Time line"
-    assert int(stated.group(1)) == reading_minutes(notebook)
-    assert 5 <= int(stated.group(2)) <= (90 if name in ("training_keras", "evaluating_forecasts") else 60)
+    assert chapter(name).minutes == reading_minutes(chapter(name).notebook)
+    assert 5 <= chapter(name).seconds <= (90 if name in ("training_keras", "evaluating_forecasts") else 60)
 
 
 @each_chapter
@@ -73,9 +70,8 @@ def test_closing_sections(name):
 
 @each_chapter
 def test_every_objective_has_an_exercise(name):
-    titles = " ".join(title for title, _ in exercises(name))
-    covered = set(re.findall(r"\d+", " ".join(re.findall(r"\(objectives? ([\d, and]+)\)", titles))))
-    assert covered == set(objectives(name))
+    covered = {number for exercise in chapter(name).exercises for number in exercise.objectives}
+    assert covered == set(chapter(name).objectives)
     assert len(exercises(name)) >= 5
 
 

@@ -21,7 +21,8 @@ from traitlets.config import Config
 import editions
 import robust
 import tasks
-from chapters import NAMES, ROOT, cells
+from chapter import MARK, Chapter, pieces
+from chapters import NAMES, ROOT, cells, chapter
 from interestdecay_lib import checks
 
 each_chapter = pytest.mark.parametrize("name", NAMES)
@@ -53,7 +54,7 @@ def public():
     """Everything that a student may read: text and outputs outside the solutions, pages, library."""
     parts = []
     for name in NAMES:
-        for cell, _, inside in editions.pieces(editions.read(name)):
+        for cell, _, inside in pieces(chapter(name).notebook):
             if cell is not None and not inside:
                 parts += [cell.source, _output_text(cell), str(cell.metadata)]
     files = [*(ROOT / "book").glob("*.*"), *(ROOT / "book/quizzes").glob("*.yml")]
@@ -68,12 +69,12 @@ def secrets(name):
     """What gives a solution of one chapter away: its lines of code, runs of its prose, what `check` says, the
     answer's digits. What also stands outside the solutions is no secret."""
     found = set()
-    for exercise in editions.exercises(editions.read(name)).values():
+    for exercise in chapter(name).exercises:
         for cell in exercise.solution:
             if cell.cell_type == "code":
                 found |= {line for line in _code_lines(cell) if len(line) > 15 and "check(" not in line}
             else:
-                runs = re.split(r"[$`*{}\[\]\n]", editions.MARK.sub("", cell.source))
+                runs = re.split(r"[$`*{}\[\]\n]", MARK.sub("", cell.source))
                 found |= {run.strip(" .,;:()") for run in runs if len(run.split()) >= 5}
     for exercise in checks.exercises(name).values():
         found |= {exercise.explain, *(mistake.why for mistake in exercise.mistakes)}
@@ -148,7 +149,7 @@ def test_every_chapter_has_secrets(name):
 
 @each_chapter
 def test_a_student_notebook_has_the_exercises_and_not_the_solutions(name):
-    made = editions.edition(editions.read(name), solutions=False)
+    made = editions.edition(Chapter.read(name).notebook, solutions=False)
     text = plain("\n".join(_strings(json.loads(nbformat.writes(made)))))
     assert [secret for secret in secrets(name) if secret in text] == []
     whole = "\n".join(cell.source for cell in cells(name))
@@ -164,10 +165,10 @@ def test_a_student_notebook_has_the_exercises_and_not_the_solutions(name):
 @each_chapter
 @pytest.mark.parametrize("solutions", [False, True], ids=["student", "instructor"])
 def test_nbgrader_accepts_the_notebook(name, solutions):
-    made = editions.edition(editions.read(name), solutions)
+    made = editions.edition(Chapter.read(name).notebook, solutions)
     nbformat.validate(made)
     MetadataValidator().validate_nb(made)
-    exercises = editions.exercises(editions.read(name)).values()
+    exercises = chapter(name).exercises
     graded = [cell for cell in made.cells if nbgrader.is_grade(cell)]
     assert sum(cell.metadata.nbgrader.points for cell in graded) == sum(e.stars for e in exercises)
     assert all(cell.metadata.nbgrader.locked for cell in graded if cell.cell_type == "code")
@@ -186,7 +187,7 @@ def _cleared(notebook):
 
 @each_chapter
 def test_nbgrader_makes_the_student_notebook_from_the_instructor_notebook(name):
-    notebook = editions.read(name)
+    notebook = Chapter.read(name).notebook
     made, wanted = _cleared(editions.edition(notebook, True)), editions.edition(notebook, False)
     assert [cell.cell_type for cell in made.cells] == [cell.cell_type for cell in wanted.cells]
     for cell, other in zip(made.cells, wanted.cells, strict=True):
@@ -197,9 +198,9 @@ def test_nbgrader_makes_the_student_notebook_from_the_instructor_notebook(name):
 
 @each_chapter
 def test_an_instructor_notebook_has_every_solution(name):
-    made = editions.edition(editions.read(name), solutions=True)
+    made = editions.edition(Chapter.read(name).notebook, solutions=True)
     source = "\n".join(cell.source for cell in made.cells if "nbgrader" in cell.metadata)
-    for exercise in editions.exercises(editions.read(name)).values():
+    for exercise in chapter(name).exercises:
         assert exercise.solution_code in source
         assert exercise.solution_code or exercise.solution_text in source
 
@@ -240,7 +241,7 @@ def test_a_chapter_that_could_leak_is_refused(sources, message):
 
 def test_an_unknown_chapter_is_named():
     with pytest.raises(tasks.Stop, match=r'no chapter "half-life"\. Chapters: decay_formula'):
-        editions.read("half-life")
+        Chapter.read("half-life")
 
 
 # ------------------------------------------------------------------------------------- run by themselves
@@ -264,7 +265,7 @@ def _plain_outputs(cell):
 @each_chapter
 def test_a_student_notebook_runs_and_shows_what_the_book_shows(name):
     """On older instructions than this machine's, as on another processor: no claim and no output changes."""
-    notebook = editions.edition(editions.read(name), solutions=False)
+    notebook = editions.edition(Chapter.read(name).notebook, solutions=False)
     stored = {cell.source: _plain_outputs(cell) for cell in notebook.cells if cell.cell_type == "code"}
     _run(notebook, "avx")
     compared = 0
@@ -280,9 +281,9 @@ def test_a_student_notebook_runs_and_shows_what_the_book_shows(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in NAMES if not robust.trains(editions.read(name))][:3])
+@pytest.mark.parametrize("name", [n for n in NAMES if not robust.trains(chapter(n).notebook)][:3])
 def test_an_instructor_notebook_gets_full_points(name):
-    notebook = _run(editions.edition(editions.read(name), solutions=True))
+    notebook = _run(editions.edition(Chapter.read(name).notebook, solutions=True))
     graded = [cell for cell in notebook.cells if cell.cell_type == "code" and nbgrader.is_grade(cell)]
     assert len(graded) == len(checks.exercises(name))
     for cell in graded:
@@ -314,6 +315,15 @@ def test_an_exported_chapter_is_whole_and_keeps_its_secrets(archive, unpacked):
     locked = (unpacked / "data-requirements.txt").read_text()
     assert "lifetimes==0.11.3" in locked and "--hash=sha256:" in locked and "recbole" not in locked
     compile((unpacked / "get_data.py").read_text(), "get_data.py", "exec")
+
+
+def test_an_exported_chapter_finds_its_stored_numbers(tmp_path):
+    """The paths that the notebook opens, from its own folder in the unpacked zip."""
+    with zipfile.ZipFile(editions.export("training_keras", tmp_path)) as packed:
+        packed.extractall(tmp_path)
+    text = (tmp_path / "training_keras/training_keras.ipynb").read_text(encoding="utf-8")
+    opened = re.findall(r'Path\(\\"(\.\./[^"\\]+)\\"\)', text)
+    assert opened and all((tmp_path / "training_keras" / path).is_file() for path in opened)
 
 
 def _said(script, *arguments, folder):
@@ -380,7 +390,7 @@ def test_the_same_chapter_gives_the_same_bytes(archive, tmp_path):
 def test_the_answer_key_has_every_answer():
     key = editions.answer_key()
     for name in NAMES:
-        for exercise in editions.exercises(editions.read(name)).values():
+        for exercise in chapter(name).exercises:
             assert f". {exercise.heading} (" in key
             assert exercise.solution_code in key
         for judged in checks.exercises(name).values():
@@ -417,8 +427,8 @@ def built():
 def test_no_byte_of_the_student_edition_holds_a_solution(built):
     """Pages, `_sources`, search index, notebooks with their metadata, library."""
     assert leaks(built, all_secrets()) == []
-    for chapter in NAMES:
-        assert (built / f"html/_sources/chapters/{chapter}.ipynb").exists()
+    for name in NAMES:
+        assert (built / f"html/_sources/chapters/{name}.ipynb").exists()
 
 
 @pytest.mark.page

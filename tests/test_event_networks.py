@@ -25,7 +25,7 @@ from interestdecay_lib.tasks import purchase_task, split_users
 from interestdecay_lib.time_aware import DecayAttention, DecayGRUCell, TimeLSTMCell
 
 STEPS = 6
-TABLE = Path(__file__).parent / "benchmarks" / "model_comparison.json"
+TABLE = Path(__file__).parents[1] / "book/_data/model_comparison.json"
 
 
 @pytest.fixture(scope="module")

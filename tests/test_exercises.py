@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import editions
-from chapters import NAMES, objectives
+from chapters import NAMES, chapter, objectives
 from interestdecay_lib import checks
 from interestdecay_lib.checks import check, given, variants
 
@@ -142,7 +141,7 @@ def test_every_students_numbers_can_be_judged(name, exercise):
 @pytest.mark.parametrize("name", NAMES)
 def test_kinds_of_exercise(name):
     """All kinds; explaining and the project, at the end, are for discussion; each exercise names its kind."""
-    told = list(editions.exercises(editions.read(name)).values())
+    told = chapter(name).exercises
     kinds = [exercise.kind for exercise in told]
     assert set(kinds) == KINDS
     assert kinds[-1] == "project" and kinds.count("project") == 1
@@ -156,14 +155,14 @@ def test_kinds_of_exercise(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_exercise_of_the_library_stands_in_its_chapter(name):
-    printed = {exercise.name for exercise in editions.exercises(editions.read(name)).values()}
+    printed = {exercise.name for exercise in chapter(name).exercises}
     assert set(checks.exercises(name)) <= printed
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_objective_has_an_exercise_that_answers_back(name):
     covered = set()
-    for exercise in editions.exercises(editions.read(name)).values():
+    for exercise in chapter(name).exercises:
         if exercise.name in checks.exercises(name):
             covered |= set(map(str, exercise.objectives))
     discussed = {"first_look": {"4"}}  # judging a pipeline has no number to check
@@ -172,7 +171,7 @@ def test_every_objective_has_an_exercise_that_answers_back(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_own_numbers_are_offered_where_they_exist(name):
-    exercises = editions.exercises(editions.read(name)).values()
+    exercises = chapter(name).exercises
     offered = {exercise.name for exercise in exercises if "given(" in exercise.text}
     assert offered == {exercise for exercise, judged in checks.exercises(name).items() if judged.variants}
     for exercise in exercises:

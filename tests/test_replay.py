@@ -38,8 +38,8 @@ def _nbval(folder, stored, executed):
     nbformat.write(stored, folder / "stored.ipynb")
     nbformat.write(executed, folder / "executed.ipynb")
     code = (
-        "import editions, nbformat, pytest, sys\n"
-        f"editions.executed = lambda notebook: nbformat.read({str(folder / 'executed.ipynb')!r}, 4)\n"
+        "import executed, nbformat, pytest, sys\n"
+        f"executed.outputs = lambda chapter: nbformat.read({str(folder / 'executed.ipynb')!r}, 4)\n"
         "options = ['-q', '-p', 'no:cacheprovider', '-p', 'replay', '--nbval', '-c', '/dev/null']\n"
         f"sys.exit(pytest.main([*options, '--rootdir', {str(folder)!r}, 'stored.ipynb']))\n"
     )

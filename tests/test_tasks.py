@@ -9,52 +9,48 @@ import types
 import nbformat
 import pytest
 
+import environment
+import fingerprint
 import front_page
 import notebooks
 import social_card
 import status
 import tasks
-
-
-def _book(folder):
-    """A small tree with the parts that the fingerprints read."""
-    for name in ("interestdecay_lib", "book", "chapters"):
-        (folder / name).mkdir()
-        (folder / name / "one.txt").write_text(name)
-    for name in ("requirements.txt", "_config.yml", "_toc.yml", "pyproject.toml"):
-        (folder / name).write_text(name)
-    return folder
+from chapters import NAMES
 
 
 @pytest.fixture
 def tree(tmp_path, monkeypatch):
-    monkeypatch.setattr(tasks, "ROOT", _book(tmp_path))
+    """A small tree with the parts that a page is made of."""
+    for name in ("interestdecay_lib", "book", "chapters"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "one.txt").write_text(name)
+    (tmp_path / "interestdecay_lib/explorer.css").write_text("a {}")
+    (tmp_path / "interestdecay_lib/explorer.js").write_text("a = 1")
+    for name in ("requirements.txt", "_config.yml", "_toc.yml", "pyproject.toml"):
+        (tmp_path / name).write_text(name)
+    for module in (environment, tasks):
+        monkeypatch.setattr(module, "ROOT", tmp_path)
     return tmp_path
 
 
-@pytest.mark.parametrize("changed", ["interestdecay_lib/one.txt", "requirements.txt"])
-def test_library_and_lock_change_what_notebooks_depend_on(tree, changed):
-    before = tasks.code_fingerprint(), tasks.book_fingerprint()
+@pytest.mark.parametrize(
+    "changed",
+    ["interestdecay_lib/one.txt", "requirements.txt", "book/one.txt", "chapters/one.txt", "_toc.yml"],
+)
+def test_whatever_a_page_holds_makes_a_new_build(tree, changed):
+    before = fingerprint.whole_book()
     (tree / changed).write_text("changed")
-    after = tasks.code_fingerprint(), tasks.book_fingerprint()
-    assert before[0] != after[0] and before[1] != after[1]
-
-
-@pytest.mark.parametrize("changed", ["book/one.txt", "chapters/one.txt", "_config.yml", "_toc.yml"])
-def test_text_changes_the_book_but_not_the_execution(tree, changed):
-    before = tasks.code_fingerprint(), tasks.book_fingerprint()
-    (tree / changed).write_text("changed")
-    assert tasks.code_fingerprint() == before[0]
-    assert tasks.book_fingerprint() != before[1]
+    assert fingerprint.whole_book() != before
 
 
 def test_a_renamed_file_is_a_change_and_a_cache_is_none(tree):
-    before = tasks.code_fingerprint()
+    before = fingerprint.whole_book()
     (tree / "interestdecay_lib/__pycache__").mkdir()
     (tree / "interestdecay_lib/__pycache__/one.pyc").write_text("x")
-    assert tasks.code_fingerprint() == before
+    assert fingerprint.whole_book() == before
     (tree / "interestdecay_lib/one.txt").rename(tree / "interestdecay_lib/two.txt")
-    assert tasks.code_fingerprint() != before
+    assert fingerprint.whole_book() != before
 
 
 def _stops(monkeypatch, error=None, message=""):
@@ -96,13 +92,13 @@ def test_other_errors_are_not_hidden(monkeypatch):
 def test_a_failed_installation_shows_pips_last_lines():
     script = "print('Collecting a'); print('ERROR: no network'); raise SystemExit(1)"
     with pytest.raises(tasks.Stop, match=r"(?s)ERROR: no network.*could not be installed"):
-        tasks.follow([sys.executable, "-c", script], "Collecting ", "the packages could not be installed")
+        environment.follow([sys.executable, "-c", script], "Collecting ", "they could not be installed")
 
 
 def test_a_browser_that_is_not_there_is_named(monkeypatch):
     monkeypatch.setenv("BROWSER_PATH", "/no/such/browser")
     with pytest.raises(tasks.Stop, match="/no/such/browser, which does not exist"):
-        tasks.find_browser()
+        environment.find_browser()
 
 
 def test_the_status_page_shows_the_stored_benchmark():
@@ -114,6 +110,7 @@ def test_the_status_page_shows_the_stored_benchmark():
     pages["site_megabytes"] = 654.0
     robust["processor"] = "an abacus"
     renewed = status.page(text, results, pages, robust)
+    assert all(f"`{name}`" in text for name in NAMES), "every chapter is named"
     assert "123,456" in renewed and "has 654 MB" in renewed and "Measured on an abacus" in renewed
 
 
@@ -260,7 +257,7 @@ def test_a_failed_chapter_leaves_a_book_and_one_sentence(tree, monkeypatch):
     monkeypatch.setattr(tasks, "BUILD", build)
     monkeypatch.setattr(tasks, "HTML", build / "html")
     monkeypatch.setattr(tasks, "FAILED", build / "failed")
-    monkeypatch.setattr(tasks, "environment", lambda: None)
+    monkeypatch.setattr(environment, "prepare", lambda: None)
     commands = []
 
     def run(command, **options):
@@ -268,7 +265,6 @@ def test_a_failed_chapter_leaves_a_book_and_one_sentence(tree, monkeypatch):
         if "execute" in command:
             (build / "failed").mkdir(parents=True)
             (build / "failed/first_look.json").write_text(json.dumps(TOLD))
-            (build / ".jupyter_cache").mkdir()
             return types.SimpleNamespace(returncode=tasks.SOME_FAILED)
         (build / "html").mkdir()
         (build / "html/index.html").write_text("the book")
@@ -285,13 +281,13 @@ def test_a_failed_chapter_leaves_a_book_and_one_sentence(tree, monkeypatch):
 
 def test_pips_settings_in_uvs_words():
     told = "global.index-url='https://a/simple'\nglobal.extra-index-url='b\\nc'\n:env:.cert='/d.crt'\n"
-    assert tasks.uv_settings(told, {}) == {
+    assert environment.uv_settings(told, {}) == {
         "UV_DEFAULT_INDEX": "https://a/simple",
         "UV_EXTRA_INDEX_URL": "b c",
         "SSL_CERT_FILE": "/d.crt",
     }
-    assert "UV_DEFAULT_INDEX" not in tasks.uv_settings(told, {"UV_DEFAULT_INDEX": "https://mine"})
-    assert tasks.uv_settings("", {}) == {}
+    assert "UV_DEFAULT_INDEX" not in environment.uv_settings(told, {"UV_DEFAULT_INDEX": "https://mine"})
+    assert environment.uv_settings("", {}) == {}
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="Windows goes without make")

@@ -3,11 +3,11 @@
 import re
 
 import pytest
+import yaml
 
-import editions
 import tasks
 import teaching
-from chapters import NAMES, markdown, objectives
+from chapters import NAMES, chapter, markdown, objectives
 from interestdecay_lib import checks
 
 each_chapter = pytest.mark.parametrize("name", NAMES)
@@ -25,9 +25,7 @@ def test_every_chapter_has_a_plan():
 
 @each_chapter
 def test_the_matrix_covers_every_objective(name):
-    notebook = editions.read(name)
-    plan = teaching.plans()[name]
-    rows = teaching.coverage(name, plan, notebook, list(editions.exercises(notebook).values()))
+    rows = teaching.coverage(chapter(name), teaching.plans()[name])
     rows = [row.split(" | ") for row in rows.splitlines()[2:]]
     assert [row[0].removeprefix("| ").partition(".")[0] for row in rows] == objectives(name)
     for _, sections, practised, _, tested in rows:
@@ -41,18 +39,16 @@ def test_the_matrix_covers_every_objective(name):
 @each_chapter
 def test_minutes_of_the_sections_add_up_to_the_chapter(name):
     """Sections are read in about the time that the opening states, which also holds exercises and closing."""
-    notebook = editions.read(name)
-    parts = sum(teaching.minutes(words) for words in teaching.sections(notebook).values())
-    assert 0.5 * teaching.measured(notebook)[0] <= parts <= 1.2 * teaching.measured(notebook)[0]
+    parts = sum(teaching.minutes(words) for words in chapter(name).sections.values())
+    assert 0.5 * chapter(name).minutes <= parts <= 1.2 * chapter(name).minutes
 
 
 @each_chapter
 def test_a_lesson_fits_into_ninety_minutes(name):
-    exercises = list(editions.exercises(editions.read(name)).values())
-    chosen = teaching.in_class(exercises)
+    chosen = teaching.in_class(chapter(name).exercises)
     assert 15 <= sum(map(teaching.exercise_minutes, chosen)) <= teaching.IN_CLASS
     rows = re.findall(
-        r"\| (\d+) \|$", teaching.lesson(name, teaching.plans()[name]).split("| objective")[0], re.M
+        r"\| (\d+) \|$", teaching.lesson(chapter(name), teaching.plans()[name]).split("| objective")[0], re.M
     )
     assert len(rows) == 6 and 60 <= sum(map(int, rows)) <= 90
 
@@ -76,15 +72,43 @@ def test_three_misconceptions_at_least(name):
 def test_a_plan_that_disagrees_with_its_chapter_is_refused(change, message):
     plan = teaching.plans()["decay_formula"]
     change(plan)
-    with pytest.raises(tasks.Stop, match=f"teaching.yml, decay_formula: {message}"):
-        teaching.lesson("decay_formula", plan)
+    with pytest.raises(tasks.Stop, match=f"lessons.yml, decay_formula: {message}"):
+        teaching.lesson(chapter("decay_formula"), plan)
 
 
 def test_twelve_weeks():
     rows = [row for row in teaching.weeks().splitlines()[2:] if row]
     assert [int(row.split("|")[1]) for row in rows] == list(range(1, 13))
-    planned = {name for names, _ in teaching.WEEKS for name in names}
-    assert set(NAMES) <= planned
+    assert {chapter(name).label for name in NAMES} <= set(re.findall(r"chapter-[\w-]+", str(rows)))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda told: told["weeks"].pop(0), "no week for first_look; add one, or name it under `outside`"),
+        (lambda told: told["outside"].append("my_chapter"), "my_chapter is no chapter of _toc.yml"),
+        (lambda told: told["days"].update({"Day 3": ["my_chapter"]}), "my_chapter is no chapter"),
+        (lambda told: told.update(length=9), "10 weeks of chapters in a course of 9"),
+    ],
+)
+def test_a_course_that_does_not_know_the_chapters_is_refused(tmp_path, monkeypatch, change, message):
+    told = teaching.course()
+    change(told)
+    (tmp_path / "course.yml").write_text(yaml.safe_dump(told), encoding="utf-8")
+    monkeypatch.setattr(teaching, "FOLDER", tmp_path)
+    with pytest.raises(tasks.Stop, match=message):
+        teaching.course()
+
+
+def test_weeks_without_a_chapter_are_for_the_projects(tmp_path, monkeypatch):
+    told = teaching.course()
+    told["outside"] = [name for week in told["weeks"][2:] for name in week["chapters"]]
+    told["weeks"] = told["weeks"][:2]
+    (tmp_path / "course.yml").write_text(yaml.safe_dump(told), encoding="utf-8")
+    monkeypatch.setattr(teaching, "FOLDER", tmp_path)
+    rows = teaching.weeks().splitlines()[2:]
+    first, last = told["at_the_end"]
+    assert [first in row for row in rows] == [False] * 2 + [True] * 9 + [False] and last in rows[-1]
 
 
 def test_two_days_of_at_most_seven_hours():
@@ -94,7 +118,7 @@ def test_two_days_of_at_most_seven_hours():
 
 def test_the_guide_gives_no_solution_away():
     for name in NAMES:
-        for exercise in editions.exercises(editions.read(name)).values():
+        for exercise in chapter(name).exercises:
             lines = [line.strip() for line in exercise.solution_code.splitlines() if len(line.strip()) > 20]
             assert [line for line in lines if line in TEXT] == []
     assert "solution-start" in markdown(NAMES[0]) and "solution-start" not in TEXT

@@ -5,7 +5,6 @@ solutions, the instructor edition is the same with the solutions in nbgrader's r
 by hand. Runs in the book's environment; `tasks.py` calls it.
 """
 
-import ast
 import base64
 import copy
 import importlib.metadata
@@ -18,141 +17,21 @@ import tempfile
 import textwrap
 import zipfile
 import zlib
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import nbformat
 
-from front_page import chapter_names
+import executed
+import fingerprint
+import imports
+from chapter import Chapter, exercises, names, pieces
+from environment import BUILD, CHAPTERS, ROOT, Stop, clean, say
 from interestdecay_lib import checks
-from tasks import BUILD, CHAPTERS, JUPYTER_BOOK, ROOT, Stop, clean, say
+from tasks import JUPYTER_BOOK
 
-MARK = re.compile(
-    r"^```\{(exercise-start|exercise-end|solution-start|solution-end)\}[ \t]*(.*)\n((?::.*\n)*)```[ \t]*\n?",
-    re.MULTILINE,
-)
 STUB = re.compile(r"^answer = None\b.*$", re.MULTILINE)
 LOGS = {"load_cdnow": "lifetimes", "load_movielens": "recbole"}  # loader: the package with its file
 EPOCH = (1980, 1, 1, 0, 0, 0)  # a zip of the same content has the same bytes
-
-
-# ------------------------------------------------------------------------------------- reading a chapter
-
-
-@dataclass
-class Exercise:
-    """One exercise as the chapter prints it; `cell` is the one with `answer = None`, if there is one."""
-
-    label: str
-    title: str
-    kind: str
-    text: str = ""
-    cell: nbformat.NotebookNode | None = None
-    solution: list = field(default_factory=list)
-
-    @property
-    def name(self):
-        """What `check` calls it: decay_formula-1 for ex-decay-formula-1."""
-        chapter, _, number = self.label.removeprefix("ex-").rpartition("-")
-        return f"{chapter.replace('-', '_')}-{number}"
-
-    @property
-    def stars(self):
-        return self.title.count("★")
-
-    @property
-    def objectives(self):
-        told = re.search(r"\(objectives? ([\d, and]+)", self.title)
-        return [int(number) for number in re.findall(r"\d+", told.group(1))] if told else []
-
-    @property
-    def heading(self):
-        return re.sub(r"\s*\(objectives?.*?\)", "", self.title.replace("★", "")).strip()
-
-    @property
-    def solution_text(self):
-        return "\n\n".join(cell.source for cell in self.solution if cell.cell_type == "markdown").strip()
-
-    @property
-    def solution_code(self):
-        """The solution's code without its own call of `check`."""
-        code = [cell.source for cell in self.solution if cell.cell_type == "code"]
-        lines = "\n".join(code).splitlines()
-        return "\n".join(line for line in lines if not line.startswith("check(")).strip()
-
-
-def read(name):
-    path = CHAPTERS / f"{name}.ipynb"
-    if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in CHAPTERS.glob("*.ipynb")))
-        raise Stop(f'there is no chapter "{name}". Chapters: {known}')
-    return nbformat.read(path, 4)
-
-
-def names():
-    """The chapters that are there, in the order of the book."""
-    return [name for name in chapter_names() if (CHAPTERS / f"{name}.ipynb").is_file()]
-
-
-def pieces(notebook):
-    """(cell, label of the exercise or "", inside its solution?) with markdown cells cut at the directives.
-
-    A directive stands with what it opens: `exercise-start` with the exercise, `solution-start` with the
-    solution. A directive that is never closed stops the edition, since everything after it would be lost.
-    """
-    label, inside = "", False
-    for cell in notebook.cells:
-        if cell.cell_type != "markdown":
-            yield cell, label, inside
-            continue
-        if re.search(r"\{solution\}", cell.source):
-            raise Stop("use solution-start and solution-end: a {solution} directive is not recognised")
-        position = 0
-        for mark in MARK.finditer(cell.source):
-            if mark.group(1) == "exercise-end":
-                continue
-            before = cell.source[position : mark.start()]
-            kind, argument, options = mark.groups()
-            position = mark.end() if kind.startswith("solution") else mark.start()
-            if before.strip():
-                yield nbformat.v4.new_markdown_cell(before.strip("\n")), label, inside
-            if kind == "exercise-start":
-                if inside:
-                    raise Stop(f"the solution of {label} is not closed before the next exercise")
-                label = re.search(r":label:\s*(\S+)", options).group(1)
-            elif kind == "solution-start":
-                if argument.strip() != label:
-                    raise Stop(f"a solution of {argument.strip()} stands in the exercise {label or 'none'}")
-                inside = True
-            elif kind == "solution-end":
-                yield None, label, True  # the place of the solution, even of an empty one
-                label, inside = "", False
-        rest = cell.source[position:]
-        if rest.strip():
-            yield nbformat.v4.new_markdown_cell(rest.strip("\n")), label, inside
-    if inside:
-        raise Stop(f"the solution of {label} is never closed")
-
-
-def exercises(notebook):
-    """The exercises of a chapter, by label, in order."""
-    found = {}
-    for cell, label, inside in pieces(notebook):
-        if not label or cell is None:
-            continue
-        if label not in found:
-            start = next(m for m in MARK.finditer(cell.source) if m.group(1) == "exercise-start")
-            kind = re.search(r":class:\s*(.*)", start.group(3))
-            kind = kind.group(1).strip().removeprefix("kind-") if kind else ""
-            found[label] = Exercise(label, start.group(2).strip(), kind)
-        exercise = found[label]
-        if inside:
-            exercise.solution.append(cell)
-        elif cell.cell_type == "code" and f'check("{exercise.name}"' in cell.source:
-            exercise.cell = cell
-        elif cell.cell_type == "markdown":
-            exercise.text += MARK.sub("", cell.source) + "\n"
-    return found
 
 
 # ----------------------------------------------------------------------------------------------- editions
@@ -295,12 +174,13 @@ def answer_key():
         "give part of the points by hand where the way is right and only the unit or the last step is wrong."
         "\n",
     ]
-    for chapter in names():
-        notebook = read(chapter)
-        title = re.search(r"^# (.*)$", notebook.cells[0].source, re.MULTILINE).group(1)
-        parts.append(f"## {title}\n")
-        for number, exercise in enumerate(exercises(notebook).values(), start=1):
-            parts.append(_key_of(number, exercise, checks.exercises(chapter).get(exercise.name)))
+    for chapter in map(Chapter.read, names()):
+        parts.append(f"## {chapter.title}\n")
+        judged = checks.exercises(chapter.name)
+        parts += [
+            _key_of(number, exercise, judged.get(exercise.name))
+            for number, exercise in enumerate(chapter.exercises, start=1)
+        ]
     return "\n".join(parts)
 
 
@@ -343,16 +223,6 @@ def shown(value):
 # ---------------------------------------------------------------------------------------------- commands
 
 
-def executed(notebook):
-    """The notebook with the outputs of the last `make book`, whose live figures have all their frames."""
-    from jupyter_cache import get_cache
-
-    from tasks import cache_folder
-
-    cache = get_cache(str(cache_folder()))
-    return cache.get_cache_bundle(cache.match_cache_notebook(notebook).pk).nb
-
-
 def with_outputs(notebook, run):
     """The notebook with the outputs of an executed one of the same cells; the metadata stays."""
     made = copy.deepcopy(notebook)
@@ -370,7 +240,8 @@ def pages(folder, solutions, chapters=None, extra=None):
     source = folder / "source"
     shutil.rmtree(source, ignore_errors=True)
     (source / "chapters").mkdir(parents=True)
-    shutil.copytree(ROOT / "book", source / "book", ignore=shutil.ignore_patterns("_tools", "__pycache__"))
+    no_page = shutil.ignore_patterns("_tools", "_measure", "_data", "__pycache__")
+    shutil.copytree(ROOT / "book", source / "book", ignore=no_page)
     config = (ROOT / "_config.yml").read_text(encoding="utf-8")
     config = config.replace("execute_notebooks: cache", "execute_notebooks: 'off'")
     config = config.replace("interestdecay_book: book/_tools", f"interestdecay_book: {ROOT / 'book/_tools'}")
@@ -381,8 +252,8 @@ def pages(folder, solutions, chapters=None, extra=None):
     (source / "_config.yml").write_text(config, encoding="utf-8")
     (source / "_toc.yml").write_text(toc, encoding="utf-8")
     for name in chapters or names():
-        notebook = read(name)
-        notebook = with_outputs(notebook, executed(notebook))
+        chapter = Chapter.read(name)
+        notebook = with_outputs(chapter.notebook, executed.outputs(chapter))
         made = notebook if solutions else edition(notebook, solutions=False, nbgrader=False)
         nbformat.write(made, source / f"chapters/{name}.ipynb")
     log = folder / "pages.log"
@@ -429,7 +300,7 @@ def instructor(folder=BUILD / "instructor"):
 def _notebooks(folder, solutions):
     (folder / "notebooks").mkdir(parents=True, exist_ok=True)
     for name in names():
-        write(edition(read(name), solutions), folder / f"notebooks/{name}.ipynb")
+        write(edition(Chapter.read(name).notebook, solutions), folder / f"notebooks/{name}.ipynb")
 
 
 def write(notebook, path):
@@ -443,28 +314,32 @@ def write(notebook, path):
 
 def export(name, folder=BUILD / "export"):
     """One chapter for a learning platform: notebook, library, data loader, requirements, in one zip."""
-    notebook = read(name)
+    chapter = Chapter.read(name)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary) / name
         root.mkdir()
-        write(edition(notebook, solutions=False), root / f"{name}.ipynb")
+        write(edition(chapter.notebook, solutions=False), root / f"{name}.ipynb")
         library = wheel(root, chapters=[name])
-        needed = requirements(notebook, name)
+        needed = requirements(chapter)
         (root / "requirements.txt").write_text(
             f"# pip install -r requirements.txt && python get_data.py\n./{library.name}\n"
             + "".join(f"{line}\n" for line in needed),
             encoding="utf-8",
         )
-        text = "\n".join(cell.source for cell in notebook.cells)
+        text = "\n".join(cell.source for cell in chapter.notebook.cells)
         used = {loader: package for loader, package in LOGS.items() if loader in text}
         (root / "data-requirements.txt").write_text(_locked(used.values()), encoding="utf-8")
         (root / "get_data.py").write_text(GET_DATA.format(loaders=tuple(used)), encoding="utf-8")
         (root / "README.txt").write_text(EXPORT_README.format(name=name), encoding="utf-8")
         shutil.copy(ROOT / "LICENSE", root)
+        for stored in stored_numbers(chapter):  # where the notebook looks for them: beside its own folder
+            copy = root.parent / stored.relative_to(ROOT)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(stored, copy)
         target = folder / f"{name}.zip"
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-            for file in sorted(root.rglob("*")):
+            for file in sorted(path for path in root.parent.rglob("*") if path.is_file()):
                 entry = zipfile.ZipInfo(str(file.relative_to(root.parent)), EPOCH)
                 entry.compress_type = zipfile.ZIP_DEFLATED
                 archive.writestr(entry, file.read_bytes())
@@ -472,32 +347,22 @@ def export(name, folder=BUILD / "export"):
     return target
 
 
-def requirements(notebook, name):
+def stored_numbers(chapter):
+    """The files of stored numbers that a chapter reads."""
+    _, data = fingerprint.needed("\n\n".join(chapter.code), [CHAPTERS], chapter.name)
+    folders = [ROOT / name for name in fingerprint.DATA]
+    return [file for file in data if any(file.is_relative_to(folder) for folder in folders)]
+
+
+def requirements(chapter):
     """The packages that the chapter imports, itself or through the library, with the lock's versions."""
-    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
-    seen, waiting = set(), _imported(code) | {f"interestdecay_lib.exercises.{name}"}
-    while waiting:
-        module = waiting.pop()
-        seen.add(module)
-        file = ROOT / (module.replace(".", "/") + ".py")
-        if module.startswith("interestdecay_lib.") and file.is_file():
-            waiting |= _imported(file.read_text(encoding="utf-8")) - seen
+    code = "\n".join([*chapter.code, f"import interestdecay_lib.exercises.{chapter.name}"])
+    _, others = imports.closure(code, [ROOT])
     distributions = importlib.metadata.packages_distributions()
-    top = {module.partition(".")[0] for module in seen} - {"interestdecay_lib"} - set(sys.stdlib_module_names)
+    top = {module.partition(".")[0] for module in others} - set(sys.stdlib_module_names)
     found = {distribution for module in top for distribution in distributions.get(module, [])[:1]}
     found |= {"ipykernel"}
     return sorted(_pinned(distribution) for distribution in found)
-
-
-def _imported(code):
-    found = set()
-    code = "\n".join(line for line in code.splitlines() if not line.lstrip().startswith(("%", "!")))
-    for node in ast.walk(ast.parse(code)):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
 
 
 def _pinned(distribution):

@@ -9,30 +9,13 @@ import re
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
-import nbformat
 from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.util.docutils import SphinxDirective
 
-from reading_time import TIME_LINE
-from tasks import CHAPTERS, ROOT, cache_folder, failures
-
-QUESTION = re.compile(r"```\{admonition\} The question\n:class: question\n(.*?)\n```", re.DOTALL)
-
-
-def chapter_names():
-    """Names of the chapters in the order of the table of contents."""
-    return re.findall(r"file: chapters/(\w+)", (ROOT / "_toc.yml").read_text(encoding="utf-8"))
-
-
-def opening(name):
-    """Title, question, and minutes to read of a chapter, from its first cell."""
-    first = nbformat.read(CHAPTERS / f"{name}.ipynb", 4).cells[0].source
-    title, question = re.search(r"^# (.*)$", first, re.MULTILINE), QUESTION.search(first)
-    time = TIME_LINE.search(first)
-    if not (title and question and time):
-        raise ValueError(f"chapter {name}: the first cell lacks its title, its question or its Time line")
-    return title[1], " ".join(question[1].split()), int(time[1])
+import executed
+from chapter import Chapter, names
+from tasks import failures
 
 
 class ChapterCards(SphinxDirective):
@@ -41,11 +24,10 @@ class ChapterCards(SphinxDirective):
     def run(self):
         self.env.note_reread()  # it depends on every notebook
         lines = [":::::{grid} 1 1 2 2", ":gutter: 3", ""]
-        for number, name in enumerate(chapter_names(), start=1):
-            title, question, minutes = opening(name)
-            lines += [f"::::{{grid-item-card}} {number} · {title}", f":link: /chapters/{name}"]
-            lines += [":link-type: doc", "", question, ""]
-            lines += [":::{card-footer}", f"{minutes} minutes to read", ":::", "::::"]
+        for number, chapter in enumerate(map(Chapter.read, names()), start=1):
+            lines += [f"::::{{grid-item-card}} {number} · {chapter.title}"]
+            lines += [f":link: /chapters/{chapter.name}", ":link-type: doc", "", chapter.question, ""]
+            lines += [":::{card-footer}", f"{chapter.minutes} minutes to read", ":::", "::::"]
         lines.append(":::::")
         parent = nodes.container()
         self.state.nested_parse(StringList(lines, self.env.docname), self.content_offset, parent)
@@ -75,11 +57,7 @@ class LiveFigure(SphinxDirective):
 
 def executed_figure(chapter, name):
     """The HTML of a live figure among the outputs of an executed chapter."""
-    from jupyter_cache import get_cache
-
-    cache = get_cache(str(cache_folder()))
-    record = cache.match_cache_notebook(nbformat.read(CHAPTERS / f"{chapter}.ipynb", 4))
-    for cell in cache.get_cache_bundle(record.pk).nb.cells:
+    for cell in executed.outputs(Chapter.read(chapter)).cells:
         for output in cell.get("outputs", []):
             drawn = output.get("data", {}).get("text/html", "")
             if "<fading-explorer>" in drawn and f'"name": {json.dumps(name)}' in drawn:
@@ -114,7 +92,7 @@ def launch_links(name, repository, branch, hub=""):
 
 def run_block(name, links, root):
     """HTML that tells how to run a chapter; ``root`` leads from the page to the book's first folder."""
-    minutes = opening(name)[2]
+    minutes = Chapter.read(name).minutes
     notebook = f'<a href="{root}_sources/chapters/{name}.ipynb" download>download the notebook</a>'
     parts = [notebook, "<code>make lab</code> opens it in the book’s folder"]
     parts += [f'<a href="{html.escape(address)}">{label}</a>' for label, address in links]

@@ -13,11 +13,13 @@ from pathlib import Path
 from myst_nb.core.render import NbElementRenderer
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+import executed
 import front_page
 import previews
 import quiz
 import social_card
-from tasks import ROOT, cache_folder
+from chapter import Chapter, names
+from environment import ROOT
 
 LIBRARY = ROOT / "interestdecay_lib"
 EXPLORER = "<fading-explorer>"
@@ -36,14 +38,22 @@ def configure(app, config):
     # Jupyter Book puts every *.js below a configured static folder on every page, so MathJax's folder is
     # added here, after it has looked.
     config.html_static_path = [*config.html_static_path, str(mathjax_folder())]
-    # Jupyter's cache knows the notebooks only; this folder changes with the library and the lock as well.
-    config.nb_execution_cache_path = str(cache_folder())
+    config.nb_execution_cache_path = str(executed.CACHE)
+    # Jupyter's cache knows the notebooks' code only: what was executed with another library must not be found
+    executed.forget_stale()
     # Jupyter Book loads Thebe whether it is used or not; its start-up script throws on every page. Its style
     # sheet is linked already by now, so the listener that copies it (builder-inited) stays.
     for event in ("env-before-read-docs", "doctree-resolved"):
         for listener in list(app.events.listeners[event]):
             if listener.handler.__module__ == "sphinx_thebe":
                 app.disconnect(listener.id)
+
+
+def changed_outputs(app, env, added, changed, removed):
+    """The chapters that were executed anew since their pages were read, though their sources are the same."""
+    before = getattr(env, "book_fingerprints", {})
+    env.book_fingerprints = {f"chapters/{name}": Chapter.read(name).fingerprint for name in names()}
+    return [page for page, value in env.book_fingerprints.items() if before.get(page, value) != value]
 
 
 def one_page(app):
@@ -92,8 +102,9 @@ def page(app, pagename, templatename, context, doctree):
 
 def words_for_messengers(app, pagename, context):
     chapter = pagename.startswith("chapters/")
-    description = front_page.opening(pagename.partition("/")[2])[1] if chapter else social_card.SUBTITLE + "."
+    question = Chapter.read(pagename.partition("/")[2]).question if chapter else ""
     title = re.sub("<[^>]*>", "", context.get("title", ""))
+    description = question or social_card.SUBTITLE + "."
     return social_card.meta_tags(title, description, pagename, app.config.html_baseurl)
 
 
@@ -108,6 +119,7 @@ def setup(app):
     quiz.setup(app)
     app.connect("config-inited", configure)
     app.connect("builder-inited", one_page)
+    app.connect("env-get-outdated", changed_outputs)
     app.connect("env-before-read-docs", previews.forget)
     app.connect("html-page-context", page, priority=990)
     app.connect("build-finished", trim)

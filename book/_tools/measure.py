@@ -9,10 +9,9 @@ import statistics
 import sys
 
 import status
-from serving import served
-from tasks import HTML, ROOT, say
+from environment import HTML, ROOT, say
+from serving import chromium, served
 
-RESULTS = ROOT / "tests/benchmarks/pages.json"
 PHONE = {
     "viewport": {"width": 390, "height": 844},
     "device_scale_factor": 3,
@@ -24,9 +23,9 @@ PAINT = """() => new Promise((done) => new PerformanceObserver((list) =>
     done(list.getEntries().at(-1).startTime)).observe({type: 'largest-contentful-paint', buffered: true}))"""
 
 
-def largest_paint(chromium, address):
+def largest_paint(browser, address):
     """Milliseconds until the largest element of the first screen is painted."""
-    context = chromium.new_context(**PHONE)
+    context = browser.new_context(**PHONE)
     tab = context.new_page()
     context.new_cdp_session(tab).send("Emulation.setCPUThrottlingRate", {"rate": SLOWER})
     tab.goto(address, wait_until="networkidle")
@@ -36,18 +35,14 @@ def largest_paint(chromium, address):
 
 
 def measure(browser):
-    from playwright.sync_api import sync_playwright
-
     pages = {}
-    with served(HTML) as address, sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox", "--disable-gpu"])
+    with served(HTML) as address, chromium(browser) as running:
         for path in sorted([*HTML.glob("chapters/*.html"), *HTML.glob("book/*.html")]):
             name = path.relative_to(HTML).as_posix()
-            painted = statistics.median(largest_paint(chromium, address + name) for _ in range(3))
+            painted = statistics.median(largest_paint(running, address + name) for _ in range(3))
             pages[name] = {"kilobytes": round(path.stat().st_size / 1000), "largest_paint_ms": round(painted)}
             say(f"{name}: {pages[name]['kilobytes']} kB, largest contentful paint {painted:.0f} ms")
-        version = chromium.version
-        chromium.close()
+        version = running.version
     total = sum(file.stat().st_size for file in HTML.rglob("*") if file.is_file())
     return {
         "chromium": version,
@@ -58,6 +53,6 @@ def measure(browser):
 
 
 if __name__ == "__main__":
-    RESULTS.write_text(json.dumps(measure(sys.argv[1]), indent=1) + "\n", encoding="utf-8")
+    status.PAGES.write_text(json.dumps(measure(sys.argv[1]), indent=1) + "\n", encoding="utf-8")
     status.renew()
-    say(f"Stored in {RESULTS.relative_to(ROOT)} and on the status page.")
+    say(f"Stored in {status.PAGES.relative_to(ROOT)} and on the status page.")

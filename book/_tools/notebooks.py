@@ -4,7 +4,6 @@ Runs in the book's environment; `tasks.py` calls it.
 """
 
 import hashlib
-import importlib.metadata
 import json
 import math
 import os
@@ -19,23 +18,15 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-from reading_time import TIME_LINE, reading_minutes
-from tasks import (
-    BUILD,
-    CHAPTERS,
-    FAILED,
-    ROOT,
-    SOME_FAILED,
-    cache_folder,
-    code_fingerprint,
-    failures,
-    processor,
-    say,
-)
+import executed
+from chapter import TIME_LINE, Chapter
+from environment import BUILD, CHAPTERS, ROOT, installed, processor, say
+from reading_time import reading_minutes
+from tasks import FAILED, SOME_FAILED, failures
 
 TIMEOUT = 600  # seconds for one cell
 FAILURES = (CellExecutionError, CellTimeoutError, DeadKernelError)
-NAMED = ("numpy", "scipy", "pandas", "scikit-learn", "keras", "tensorflow-cpu", "tensorflow")
+NAMED = ("numpy", "scipy", "pandas", "scikit-learn", "keras", "tensorflow")
 
 
 def clean_kernel(notebook, folder, **options):
@@ -67,43 +58,41 @@ def execute(notebook, folder, figures):
 
 
 def execute_for_book():
-    """Execute what the cache does not hold yet, two notebooks at a time.
+    """Execute what was not executed as it is now, two notebooks at a time.
 
-    A chapter that fails is put there with its stored outputs, so that the other pages can be built; a file in
+    A chapter that fails is kept with its stored outputs, so that the other pages can be built; a file in
     `FAILED` says so on its page, and the next call tries it again.
     """
-    from jupyter_cache import get_cache
-    from jupyter_cache.base import CacheBundleIn
-
-    cache = get_cache(str(cache_folder()))
-    notebooks = {path: nbformat.read(path, 4) for path in sorted(CHAPTERS.glob("*.ipynb"))}
+    chapters = [Chapter.read(path.stem) for path in sorted(CHAPTERS.glob("*.ipynb"))]
     again = failures()
-    waiting = {path: nb for path, nb in notebooks.items() if path.stem in again or not _is_cached(cache, nb)}
-    waiting = dict(sorted(waiting.items(), key=lambda item: -stated_seconds(item[1])))  # the longest first
-    say(f"Executing {len(waiting)} of {len(notebooks)} notebooks, the others are unchanged ...")
+    waiting = [chapter for chapter in chapters if chapter.name in again or not executed.is_there(chapter)]
+    waiting.sort(key=lambda chapter: -stated_seconds(chapter.notebook))  # the longest first
+    say(f"Executing {len(waiting)} of {len(chapters)} notebooks, the others are unchanged ...")
     FAILED.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(2) as pool:
-        jobs = {pool.submit(execute, nb, path.parent, "page"): path for path, nb in waiting.items()}
+        jobs = {pool.submit(execute, chapter.notebook, CHAPTERS, "page"): chapter for chapter in waiting}
         for done, job in enumerate(as_completed(jobs), start=1):
-            path = jobs[job]
-            report = FAILED / f"{path.stem}.json"
-            try:
-                seconds = job.result()
-            except FAILURES as error:
-                told = failure(error)
-                report.write_text(json.dumps(told), encoding="utf-8")
-                say(f"  {done}/{len(jobs)}  {path.stem}: FAILED\n{told['error']}\nin\n{told['cell']}\n")
-                notebook, seconds = nbformat.read(path, 4), 0.0
-            else:
-                report.unlink(missing_ok=True)
-                notebook = waiting[path]
-                say(f"  {done}/{len(jobs)}  {path.stem}: {seconds:.0f} s")
-            bundle = CacheBundleIn(notebook, str(path), data={"execution_seconds": seconds})
-            cache.cache_notebook_bundle(bundle, overwrite=True, check_validity=seconds > 0)
-    for name in failures().keys() - {path.stem for path in notebooks}:  # a chapter that is no more
+            told = _keep(jobs[job], job)
+            say(f"  {done}/{len(jobs)}  {jobs[job].name}: {told}")
+    for name in failures().keys() - {chapter.name for chapter in chapters}:  # a chapter that is no more
         (FAILED / f"{name}.json").unlink()
     if failures():
         sys.exit(SOME_FAILED)
+
+
+def _keep(chapter, job):
+    """Store what an execution gave, or that it failed; returns what to say about it."""
+    report = FAILED / f"{chapter.name}.json"
+    try:
+        seconds = job.result()
+    except FAILURES as error:
+        told = failure(error)
+        report.write_text(json.dumps(told), encoding="utf-8")
+        executed.keep(Chapter.read(chapter.name), 0.0, failed=True)
+        return f"FAILED\n{told['error']}\nin\n{told['cell']}\n"
+    report.unlink(missing_ok=True)
+    executed.keep(chapter, seconds)
+    return f"{seconds:.0f} s"
 
 
 def failure(error):
@@ -112,8 +101,7 @@ def failure(error):
     lines = [line for output in (cell.outputs if cell else []) for line in output.get("traceback", [])]
     trace = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(lines))
     line = re.search(r"^-+> \d+ (.*)$", trace, flags=re.MULTILINE)
-    packages = {name: _version(name) for name in NAMED}
-    versions = {"Python": platform.python_version(), **{k: v for k, v in packages.items() if v}}
+    versions = {"Python": platform.python_version(), **{name: installed(name) for name in NAMED}}
     said = str(error).strip().splitlines()
     return {
         "claim": line[1].strip() if line else "",
@@ -124,47 +112,31 @@ def failure(error):
     }
 
 
-def _version(package):
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
-def _is_cached(cache, notebook):
-    try:
-        cache.match_cache_notebook(notebook)
-    except KeyError:
-        return False
-    return True
-
-
 def store(names):
-    """Execute notebooks and write them back; without names, those whose code or library changed."""
-    paths = [Path(name).resolve() for name in names] or sorted(CHAPTERS.glob("*.ipynb"))
-    for path in paths:
-        notebook = nbformat.read(path, 4)
+    """Execute notebooks and write them back; without names, those whose text, code or library changed."""
+    for path in [Path(name).resolve() for name in names] or sorted(CHAPTERS.glob("*.ipynb")):
+        chapter = Chapter(path.stem, nbformat.read(path, 4))
         stamp = BUILD / "stored" / path.stem
-        key = _key(notebook)
-        if not names and stamp.exists() and stamp.read_text() == key:
+        if not names and stamp.exists() and stamp.read_text() == _key(chapter):
             say(f"{path.stem}: unchanged")
             continue
+        chapter.fingerprint  # noqa: B018  before it runs: a library that changes meanwhile is another one
         try:
-            seconds = execute(notebook, path.parent, "still")
+            seconds = execute(chapter.notebook, path.parent, "still")
         except CellExecutionError as error:
             sys.exit(f"{path.stem}: FAILED\n{error}")
-        normalise(notebook, seconds)
+        normalise(chapter.notebook, seconds)
         temporary = path.with_suffix(".part")
-        nbformat.write(notebook, temporary)
+        nbformat.write(chapter.notebook, temporary)
         temporary.replace(path)  # never a half-written notebook
         stamp.parent.mkdir(parents=True, exist_ok=True)
-        stamp.write_text(_key(notebook))
+        stamp.write_text(_key(chapter))
         say(f"{path.stem}: {seconds:.0f} s")
 
 
-def _key(notebook):
-    source = "\0".join(f"{cell.cell_type}:{cell.source}" for cell in notebook.cells)
-    return hashlib.sha256((source + code_fingerprint()).encode()).hexdigest()
+def _key(chapter):
+    source = "\0".join(f"{cell.cell_type}:{cell.source}" for cell in chapter.notebook.cells)
+    return hashlib.sha256((source + chapter.fingerprint).encode()).hexdigest()
 
 
 def normalise(notebook, seconds):

@@ -5,8 +5,9 @@ import subprocess
 import sys
 import time
 
-from serving import served
-from tasks import BUILD, JUPYTER_BOOK, ROOT, Stop, clean, minutes, say
+from environment import BUILD, ROOT, Stop, clean, minutes, say
+from serving import chromium, served
+from tasks import JUPYTER_BOOK
 
 FOLDER = BUILD / "pdf"
 PDF = FOLDER / "fading_interest.pdf"
@@ -68,11 +69,8 @@ def build():
 
 def print_pages(pages, browser):
     """The one page as A4, with outline, page numbers and tags for screen readers."""
-    from playwright.sync_api import sync_playwright
-
-    with served(pages) as address, sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox", "--disable-gpu"])
-        tab = chromium.new_page(color_scheme="light")
+    with served(pages) as address, chromium(browser) as running:
+        tab = running.new_page(color_scheme="light")
         # its links to styles and pictures start from the first folder, though it is not written there
         shutil.copy(pages / "book/index.html", pages / "one.html")
         tab.goto(address + "one.html", wait_until="networkidle", timeout=180_000)
@@ -91,7 +89,6 @@ def print_pages(pages, browser):
             outline=True,
             tagged=True,
         )
-        chromium.close()
     return moved
 
 

@@ -23,7 +23,7 @@ from docutils.statemachine import StringList
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
-from tasks import ROOT
+from environment import ROOT
 
 FOLDER = ROOT / "book/quizzes"
 LEAD = "Open a choice to see whether it is right, and why. Nothing is counted, and nothing leaves this page."

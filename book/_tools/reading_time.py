@@ -1,11 +1,6 @@
-"""How long a chapter takes to read, and the line of its first cell that says so."""
+"""How long a chapter takes to read."""
 
 import math
-import re
-
-TIME_LINE = re.compile(
-    r"^\*\*Time:\*\* about (\d+) minutes to read, (\d+) seconds to run\.$", re.MULTILINE
-)
 
 WORDS_PER_MINUTE = 200
 WORDS_PER_LINE = 8  # a line of code costs as much as eight words of prose

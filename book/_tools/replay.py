@@ -10,6 +10,8 @@ from pathlib import Path
 import nbformat
 import nbval.plugin
 
+import executed
+from chapter import Chapter
 from tasks import failures
 
 LIVE = "<fading-explorer>"  # frames are made for the page and are not stored
@@ -58,11 +60,10 @@ def _content(out):
 
 
 def _setup(self, start=nbval.plugin.IPyNbFile.setup):
-    from editions import executed
-
     path = Path(self.fspath)
+    chapter = Chapter(path.stem, nbformat.read(path, 4))
     try:
-        run = None if path.stem in failures() else executed(nbformat.read(path, 4))
+        run = None if chapter.name in failures() else executed.outputs(chapter)
     except KeyError:
         run = None
     if run is None:

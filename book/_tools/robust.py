@@ -6,12 +6,11 @@ Every chapter that trains runs in each of them with its claims recorded (`claims
 too. A claim's *margin* is the mean of its slack over these worlds, in standard deviations. Worlds that differ
 in nothing but the instruction set run *every* chapter and must reproduce its stored outputs.
 
-What has run is kept in _build/robust and is not run again unless chapter or library change, so the command
-can be stopped at any time. The result, `tests/benchmarks/robust.json`, is printed on the status page.
+What has run is kept in _build/robust and is not run again unless what it depends on changes (`fingerprint`),
+so the command can be stopped at any time. The status page prints the result, `book/_data/robust.json`.
 """
 
 import ast
-import hashlib
 import json
 import os
 import re
@@ -22,11 +21,12 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 import nbformat
 import numpy as np
 
+import fingerprint
+from environment import BUILD, CHAPTERS, PYTHON, ROOT, clean, processor, say
 from notebooks import FAILURES, clean_kernel
-from tasks import BUILD, CHAPTERS, PYTHON, ROOT, clean, code_fingerprint, digest, processor, say
 
 STORE = BUILD / "robust"
-OUTPUT = ROOT / "tests/benchmarks/robust.json"
+OUTPUT = ROOT / "book/_data/robust.json"
 TOOLS = ROOT / "book/_tools"
 SAFE = 3.0  # standard deviations that a claim of a trained network keeps from failing
 SEEDS = 20
@@ -193,10 +193,8 @@ def _bounds(node):
 
 
 def _forget_if_changed(kind, path):
-    key = digest([path], salt=code_fingerprint())
-    if kind == "chapters":  # a text that changes moves no claim
-        cells = [cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
-        key = hashlib.sha256("\0".join([code_fingerprint(), *cells]).encode()).hexdigest()
+    # a text that changes moves no claim
+    key = fingerprint.of_tests(path) if kind == "tests" else fingerprint.of_chapter(path.stem, path)
     stamp = STORE / kind / path.stem / "key"
     if not stamp.exists() or stamp.read_text() != key:
         for old in stamp.parent.glob("*.json"):

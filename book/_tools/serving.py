@@ -1,4 +1,4 @@
-"""A folder behind a quiet local server, for the browser that prints, measures and tests the pages."""
+"""A folder behind a quiet local server, and the browser that prints, measures and tests its pages."""
 
 import threading
 from contextlib import contextmanager
@@ -22,3 +22,19 @@ def served(folder):
     finally:
         server.shutdown()
         server.server_close()
+
+
+@contextmanager
+def chromium(path):
+    """The Chromium or Chrome of a path (`environment.browser`), without a window and without calls home."""
+    from playwright.sync_api import sync_playwright
+
+    switches = ["no-sandbox", "disable-gpu", "disable-background-networking", "disable-component-update"]
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(
+            executable_path=path, args=[f"--{switch}" for switch in switches]
+        )
+        try:
+            yield running
+        finally:
+            running.close()

@@ -1,17 +1,26 @@
-"""What was measured, on the status page: written by `make benchmark` and `make measure`, and tested."""
+"""What there is and what was measured, on the status page: written by `make benchmark` and `make measure`."""
 
 import json
 import re
 
-from tasks import ROOT
+from chapter import parts
+from environment import ROOT
 
 PAGE = ROOT / "book/status.md"
 RESULTS = ROOT / "tests/benchmarks/results.json"
-PAGES = ROOT / "tests/benchmarks/pages.json"
-ROBUST = ROOT / "tests/benchmarks/robust.json"
+PAGES = ROOT / "book/_data/pages.json"
+ROBUST = ROOT / "book/_data/robust.json"
 BLOCK = re.compile(r"(<!-- measured:begin -->\n).*?(<!-- measured:end -->)", re.DOTALL)
+PARTS_BLOCK = re.compile(r"(<!-- parts:begin -->\n).*?(<!-- parts:end -->)", re.DOTALL)
 ROBUST_BLOCK = re.compile(r"(<!-- robust:begin -->\n).*?(<!-- robust:end -->)", re.DOTALL)
 PAGE_BLOCK = re.compile(r"(<!-- pages:begin -->\n).*?(<!-- pages:end -->)", re.DOTALL)
+
+
+def chapters():
+    """Markdown table of the parts with their chapters, as `_toc.yml` has them."""
+    listed = {caption: ", ".join(f"`{name}`" for name in names) for caption, names in parts().items()}
+    rows = [f"| {caption} | {names} |" for caption, names in listed.items()]
+    return "\n".join(["| part | chapters |", "| --- | --- |", *rows]) + "\n"
 
 
 def measured(results):
@@ -97,6 +106,7 @@ def _varying(found):
 
 def page(text, results, pages, robust):
     """The status page with its measured blocks renewed."""
+    text = PARTS_BLOCK.sub(lambda match: match[1] + "\n" + chapters() + "\n" + match[2], text)
     text = ROBUST_BLOCK.sub(lambda match: match[1] + "\n" + margins(robust) + "\n" + match[2], text)
     text = BLOCK.sub(lambda match: match[1] + "\n" + measured(results) + "\n" + match[2], text)
     return PAGE_BLOCK.sub(lambda match: match[1] + "\n" + weighed(pages) + "\n" + match[2], text)

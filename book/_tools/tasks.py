@@ -5,186 +5,40 @@ python book/_tools/tasks.py book        the same as: make book
 """
 
 import argparse
-import hashlib
 import json
 import os
-import platform
-import re
 import shutil
 import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-VENV = ROOT / ".venv"
-BUILD = ROOT / "_build"
-HTML = BUILD / "html"
-PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-CHAPTERS = ROOT / "chapters"
+import environment
+from environment import (
+    BUILD,
+    CHAPTERS,
+    HTML,
+    PYTHON,
+    ROOT,
+    VENV,
+    Stop,
+    browser,
+    clean,
+    digest,
+    minutes,
+    run,
+    say,
+)
+from fingerprint import whole_book
+
 FAILED = BUILD / "failed"  # a file for every chapter whose last execution failed here
 SOME_FAILED = 3  # how notebooks.py ends when the pages can be built nevertheless
 JUPYTER_BOOK = [str(PYTHON), "-c", "from jupyter_book.cli.main import main; main()", "build"]
 EXECUTE = [str(PYTHON), str(ROOT / "book/_tools/notebooks.py"), "execute"]
 OLDEST, NEWEST = (3, 11), (3, 13)
-INSTRUCTIONS = {"avx512f": "AVX-512", "avx2": "AVX2", "avx": "AVX"}  # flag of the processor: its name
-
-
-class Stop(Exception):
-    """Ends a command with one clear message."""
-
-
-# ------------------------------------------------------------------------------------------ fingerprints
-
-
-def digest(paths, salt=""):
-    """SHA-256 over the names and contents of files, folders taken whole."""
-    total = hashlib.sha256(salt.encode())
-    for path in paths:
-        files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-        for file in files:
-            if "__pycache__" in file.parts or ".ipynb_checkpoints" in file.parts:
-                continue
-            total.update(str(file.relative_to(ROOT)).encode() + b"\0" + file.read_bytes() + b"\0")
-    return total.hexdigest()
-
-
-def code_fingerprint():
-    """Changes with what every executed notebook depends on: library, lock, Python, the stored ratios."""
-    version = "{}.{}".format(*sys.version_info[:2])
-    stored = [f"tests/benchmarks/{name}.json" for name in ("results", "model_comparison", "training_runs")]
-    names = ["interestdecay_lib", "requirements.txt", *stored]
-    return digest([ROOT / name for name in names if (ROOT / name).exists()], salt=version)[:16]
-
-
-def book_fingerprint():
-    names = ["book", "chapters", "_config.yml", "_toc.yml"]
-    return digest([ROOT / name for name in names], salt=code_fingerprint())
-
-
-def cache_folder():
-    """Jupyter's execution cache knows the notebooks' code only; the folder's name adds the rest."""
-    return BUILD / ".jupyter_cache" / code_fingerprint()
-
-
-# ------------------------------------------------------------------------------------------- environment
-
-
-def environment():
-    """Create or complete .venv from the hashed lock. Does nothing when it is up to date."""
-    stamp = VENV / "lock.sha256"
-    wanted = digest([ROOT / "requirements.txt", ROOT / "pyproject.toml"], salt=str(ROOT))
-    if PYTHON.exists() and stamp.exists() and stamp.read_text() == wanted:
-        return
-    started = time.monotonic()
-    if not PYTHON.exists():
-        say("Creating the environment .venv ...")
-        # --clear: what an interrupted attempt left behind must not be mixed in
-        run([sys.executable, "-m", "venv", "--clear", str(VENV)], "could not create .venv")
-    lock = (ROOT / "requirements.txt").read_text(encoding="utf-8")
-    packages = sum(line[:1].isalnum() for line in lock.splitlines())
-    say(f"Installing up to {packages} packages from the lock (about 2 GB on disk, a minute or two) ...")
-    pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check"]
-    if not install_with_uv(pip, lock):
-        follow(
-            [*pip, "install", "--no-deps", "--require-hashes", "-r", str(ROOT / "requirements.txt")],
-            counted="Collecting ",
-            failure="the packages could not be installed. Without a network? Set-up needs it once; after "
-            "that nothing does. What was downloaded is kept: run the same command again",
-        )
-    run(
-        [*pip, "install", "-q", "--no-deps", "--no-build-isolation", "--no-index", "-e", str(ROOT)],
-        "the library could not be installed into .venv",
-    )
-    stamp.write_text(wanted)
-    say(f"The environment is ready ({minutes(started)}).")
-
-
-def install_with_uv(pip, lock):
-    """The lock, same hashes, with uv: downloads and unpacks side by side. False where it cannot; then pip."""
-    pinned = re.search(r"^uv==.*\n(?:    .*\n)*", lock, flags=re.MULTILINE)
-    first = VENV / "uv.txt"
-    first.write_text(pinned.group(), encoding="utf-8")
-    quiet = {"cwd": ROOT, "capture_output": True, "text": True, "check": False}
-    got = subprocess.run(
-        [*pip, "install", "-q", "--no-deps", "--require-hashes", "-r", str(first)], env=clean(), **quiet
-    )
-    if got.returncode:
-        return False
-    told = subprocess.run([*pip, "config", "list"], env=clean(), **quiet).stdout
-    options = ["--no-deps", "--require-hashes", "--compile-bytecode"]
-    # several indexes are searched like pip does; the hashes say that the right file was found
-    options += ["--index-strategy", "unsafe-best-match", "-r", str(ROOT / "requirements.txt")]
-    uv = [str(PYTHON), "-m", "uv", "pip", "install", "--python", str(PYTHON), *options]
-    done = subprocess.run(uv, env=clean(**uv_settings(told, os.environ)), **quiet)
-    if done.returncode:
-        last = " ".join(done.stderr.split())[-200:]
-        say(f"  uv could not ({last}); pip takes over ...")
-    return done.returncode == 0
-
-
-def uv_settings(pip_config, given):
-    """Where pip is told to look for packages, in uv's words; what uv itself is told (`given`) comes first."""
-    told = dict(re.findall(r"^[^=\n]*?[.]([\w-]+)='(.*)'$", pip_config, flags=re.MULTILINE))
-    told = {name: " ".join(value.replace("\\n", " ").split()) for name, value in told.items()}
-    words = {
-        "index-url": "UV_DEFAULT_INDEX",
-        "extra-index-url": "UV_EXTRA_INDEX_URL",
-        "find-links": "UV_FIND_LINKS",
-        "cert": "SSL_CERT_FILE",
-        "trusted-host": "UV_INSECURE_HOST",
-        "proxy": "ALL_PROXY",
-    }
-    return {theirs: told[ours] for ours, theirs in words.items() if ours in told and theirs not in given}
-
-
-def processor():
-    """The processor's name and the newest of its instructions that change last digits, for reports."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return platform.processor() or platform.machine()
-    found = dict(re.findall(r"^(model name|flags)\s*: (.*)$", text, flags=re.MULTILINE))
-    flags = set(found.get("flags", "").split())
-    newest = next((name for flag, name in INSTRUCTIONS.items() if flag in flags), "neither AVX nor AVX2")
-    return f"{found.get('model name', platform.machine())}, {newest}"
-
-
-def browser():
-    """Path of a Chromium or Chrome; on a Debian system run as root it is installed when missing."""
-    found = find_browser()
-    if found is None and shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0:
-        say("Installing Chromium for the page tests ...")
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        subprocess.run(["apt-get", "update"], check=False, **quiet)
-        command = ["apt-get", "install", "-y", "--no-install-recommends", "chromium", "fonts-noto-cjk"]
-        subprocess.run(command, check=False, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, **quiet)
-        found = find_browser()
-    if found is None:
-        raise Stop(
-            "the page tests drive a browser and found none. Install Chromium or Google Chrome, or set "
-            "BROWSER_PATH to its program. `make test-fast` does without"
-        )
-    return found
-
-
-def find_browser():
-    given = os.environ.get("BROWSER_PATH")
-    if given:
-        if not Path(given).exists():
-            raise Stop(f"BROWSER_PATH is {given}, which does not exist")
-        return given
-    for name in ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge"):
-        if shutil.which(name):
-            return shutil.which(name)
-    usual = [
-        "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-        "/Applications/Chromium.app/Contents/MacOS/Chromium",
-        "C:/Program Files/Google/Chrome/Application/chrome.exe",
-        "C:/Program Files (x86)/Microsoft/Edge/Application/msedge.exe",
-    ]
-    return next((path for path in usual if Path(path).exists()), None)
+#: What every page depends on beside its own source: with a change here Sphinx must not keep a page.
+ON_EVERY_PAGE = ["book/_tools", "book/_templates", "requirements.txt"]
+ON_EVERY_PAGE += [f"interestdecay_lib/explorer.{kind}" for kind in ("css", "js")]
 
 
 # ---------------------------------------------------------------------------------------------- commands
@@ -193,8 +47,8 @@ def find_browser():
 def book():
     """Execute every notebook and build the book into _build/html."""
     started = time.monotonic()
-    environment()
-    stamp, wanted = BUILD / "book.sha256", book_fingerprint()
+    environment.prepare()
+    stamp, wanted = BUILD / "book.sha256", whole_book()
     index = HTML / "index.html"
     if index.exists() and stamp.exists() and stamp.read_text() == wanted:
         say(f"Nothing has changed. The book is at {index}")
@@ -210,8 +64,8 @@ def book():
     log = BUILD / "book.log"
     build = [*JUPYTER_BOOK, str(ROOT), "--path-output", str(ROOT)]
     index.unlink(missing_ok=True)
-    # Sphinx rewrites pages whose text has changed; it cannot know what the book's own extension makes of them
-    tools, made = BUILD / "tools.sha256", digest([ROOT / "book/_tools", ROOT / "book/_templates"])
+    # Sphinx rewrites pages whose text or outputs have changed; it cannot know what all of them share
+    tools, made = BUILD / "tools.sha256", digest([ROOT / name for name in ON_EVERY_PAGE])
     if not tools.exists() or tools.read_text() != made or failed or failed_before:
         build.append("--all")
     strict = [] if failed else ["-W"]  # a chapter's stored outputs may lack what its changed text asks for
@@ -228,9 +82,6 @@ def book():
         told = [line for line in text if "WARNING" in line or "ERROR" in line] or text[-30:]
         shown = "\n  ".join(told[-40:])
         raise Stop(f"the pages could not be built, or not without warnings:\n  {shown}\n(all of it: {log})")
-    for old in (BUILD / ".jupyter_cache").iterdir():
-        if old.is_dir() and old != cache_folder():
-            shutil.rmtree(old)
     tools.write_text(made)
     if failed:
         raise Stop(
@@ -256,7 +107,7 @@ def _and(names):
 def test(fast=False):
     """Run ruff, the library's tests, nbval on every notebook, the build and the page tests."""
     started = time.monotonic()
-    environment()
+    environment.prepare()
     stages = []
     pytest = [str(PYTHON), "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     reports = BUILD / "reports"
@@ -340,7 +191,7 @@ def counts(report):
 
 def notebooks(paths):
     """Execute the changed notebooks (or those named) from a clean kernel and store them normalised."""
-    environment()
+    environment.prepare()
     command = [str(PYTHON), str(ROOT / "book/_tools/notebooks.py"), "store", *paths]
     run(command, "a notebook failed (its message stands above); it was left as it is")
 
@@ -356,7 +207,7 @@ def instructor():
 
 
 def _edition(name):
-    environment()
+    environment.prepare()
     run(EXECUTE, "a chapter did not come out on this machine (see above), so no edition is made of it")
     run([str(PYTHON), str(ROOT / "book/_tools/editions.py"), name], f"the {name} edition was not made")
 
@@ -365,7 +216,7 @@ def export(chapters):
     """Pack one chapter (or several) as zips for a learning platform."""
     if not chapters:
         raise Stop("name a chapter: make export CHAPTER=decay_formula")
-    environment()
+    environment.prepare()
     for chapter in chapters:
         run([str(PYTHON), str(ROOT / "book/_tools/editions.py"), "export", chapter], "nothing was packed")
 
@@ -378,7 +229,7 @@ def pdf():
 
 def links():
     """Follow every link to another host (needs the network; no test does this)."""
-    environment()
+    environment.prepare()
     folder = BUILD / "links"
     builder = ["--builder", "custom", "--custom-builder", "linkcheck", "--path-output", str(folder)]
     code = subprocess.run([*JUPYTER_BOOK, str(ROOT), *builder], cwd=ROOT, env=clean()).returncode
@@ -389,7 +240,7 @@ def links():
 
 def lab():
     """Open the notebooks in JupyterLab."""
-    environment()
+    environment.prepare()
     subprocess.run(
         [str(PYTHON), "-m", "jupyter", "lab", "--notebook-dir", str(ROOT), str(CHAPTERS)], cwd=ROOT
     )
@@ -397,7 +248,7 @@ def lab():
 
 def lock():
     """Compile requirements.in into the hashed lock for Linux, macOS and Windows (needs the network)."""
-    environment()
+    environment.prepare()
     # the oldest Python's solution serves all, so that a class computes with the same versions
     options = "--universal --generate-hashes --no-header --python-version 3.11 --fork-strategy fewest".split()
     uv = [str(PYTHON), "-m", "uv", "pip", "compile", "-q"]
@@ -412,12 +263,12 @@ def lock():
 
 def benchmark():
     """Measure the library against other tools, then train and score every model: half an hour in all."""
-    environment()
+    environment.prepare()
     command = [str(PYTHON), str(ROOT / "tests/benchmarks/run.py")]
     run(command, "the benchmark failed", OPENBLAS_NUM_THREADS=str(os.cpu_count()))
-    models = [str(PYTHON), str(ROOT / "tests/benchmarks/compare_models.py")]
+    models = [str(PYTHON), str(ROOT / "book/_measure/compare_models.py")]
     run(models, "the comparison of models stopped; what it trained is kept: run the same command again")
-    seeds = [str(PYTHON), str(ROOT / "tests/benchmarks/training_runs.py")]
+    seeds = [str(PYTHON), str(ROOT / "book/_measure/training_runs.py")]
     run(seeds, "the repeated trainings stopped; what is done is kept: run the same command again")
     run([str(PYTHON), str(ROOT / "book/_tools/status.py")], "the status page could not be written")
     say("Stored. Now `make notebooks` renews the chapters that print the ratios and scores.")
@@ -425,7 +276,7 @@ def benchmark():
 
 def robust(names):
     """Repeat what trains in other worlds: seeds, rounding, instruction sets (an hour, resumable)."""
-    environment()
+    environment.prepare()
     command = [str(PYTHON), str(ROOT / "book/_tools/robust.py"), *names]
     code = subprocess.run(command, cwd=ROOT, env=clean()).returncode
     run([str(PYTHON), str(ROOT / "book/_tools/status.py")], "the status page could not be written")
@@ -435,7 +286,7 @@ def robust(names):
 
 def other_versions(which):
     """The tests with the newest versions that fit together, or with the lowest that are promised."""
-    environment()
+    environment.prepare()
     run([str(PYTHON), str(ROOT / "book/_tools/versions.py"), which], "not everything passes (see above)")
 
 
@@ -452,64 +303,6 @@ def clean_up():
     for folder in [*ROOT.rglob("__pycache__"), *ROOT.rglob(".ipynb_checkpoints")]:
         shutil.rmtree(folder, ignore_errors=True)
     say("Removed the build, the caches and the environment. Your notebooks are untouched.")
-
-
-# ------------------------------------------------------------------------------------------------ helpers
-
-
-def say(text):
-    print(text, flush=True)
-
-
-def minutes(since):
-    seconds = time.monotonic() - since
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.1f} min"
-
-
-def clean(**variables):
-    """The environment of a child process: nothing of the reader's own Python or Jupyter set-up."""
-    dropped = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "JUPYTER_PATH", "MPLBACKEND", "KERAS_BACKEND")
-    kept = {key: value for key, value in os.environ.items() if key not in dropped}
-    own = {
-        "IPYTHONDIR": str(BUILD / "ipython"),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-        # two processes share the cores; more threads for each small matrix product only wait for each other
-        "OPENBLAS_NUM_THREADS": "1",
-    }
-    return {**kept, **own, **variables}
-
-
-def run(command, failure, **variables):
-    if subprocess.run(command, cwd=ROOT, env=clean(**variables)).returncode:
-        raise Stop(failure)
-
-
-def follow(command, counted, failure):
-    """Run a command, show how far it is, and its last lines if it fails."""
-    last, seen = [], 0
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=clean(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    )
-    for line in process.stdout:
-        line = line.rstrip()
-        if "is neither a file nor a directory" in line:  # local package folders that lack a package
-            continue
-        last = [*last[-14:], line]
-        if line.startswith(counted):
-            seen += 1
-            if seen % 25 == 0:
-                say(f"  {seen} packages found ...")
-        elif line.startswith("Installing collected"):
-            say("  all downloaded, unpacking ...")
-    if process.wait():
-        raise Stop("\n".join(last) + f"\n{failure}")
 
 
 COMMANDS = {
@@ -530,7 +323,7 @@ COMMANDS = {
     "robust": robust,
     "measure": measure,
     "clean": clean_up,
-    "environment": environment,
+    "environment": environment.prepare,
     "browser": lambda: say(browser()),
 }
 

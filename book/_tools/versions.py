@@ -13,14 +13,12 @@ import re
 import subprocess
 import sys
 
-from tasks import BUILD, CHAPTERS, ROOT, Stop, clean, follow, say, uv_settings
+import imports
+from environment import BUILD, CHAPTERS, ROOT, Stop, clean, follow, say, uv_settings
 
 UV = [sys.executable, "-m", "uv"]
 #: What the library's tests need beside what they test; its versions may be anything that fits.
 ORACLES = "pytest pytest-xdist hypothesis statsmodels tqdm pillow recbole==1.2.1".split()
-#: Tests of the library alone: they import nothing of the book's tools.
-LIBRARY = """arguments checks customer_base datasets decay evaluation event_log event_networks events fitting
-imports inputs interest lstm networks plots sequences time_aware together widgets""".split()
 
 
 def newest():
@@ -49,8 +47,16 @@ def oldest():
     wanted = _resolved("oldest-tests", [str(floor), str(tests)])
     say("  " + ", ".join(f"{name} {version}" for name, version in _declared(promised).items()))
     python = _environment("oldest", wanted)
-    files = [f"tests/test_{name}.py" for name in LIBRARY]
-    _run("the library", [str(python), *_pytest(), "-m", "not page", *files, "interestdecay_lib"])
+    _run("the library", [str(python), *_pytest(), "-m", "not page", *library_tests(), "interestdecay_lib"])
+
+
+def library_tests():
+    """The files of tests that import nothing of the book's tools."""
+    tools, tests = ROOT / "book/_tools", ROOT / "tests"
+    for path in sorted(tests.glob("test_*.py")):
+        found, _ = imports.closure(path.read_text(encoding="utf-8"), [ROOT, tests, tools])
+        if not any(module.is_relative_to(tools) for module in found.values()):
+            yield str(path.relative_to(ROOT))
 
 
 def _pytest():

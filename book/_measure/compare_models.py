@@ -1,8 +1,8 @@
 """Train and score every model of the book on the same customers, cuts and metrics.
 
-    python tests/benchmarks/compare_models.py              train what is missing, write the table
-    python tests/benchmarks/compare_models.py --seeds 1    a first round
-    python tests/benchmarks/compare_models.py --report     score what is there, train nothing
+    python book/_measure/compare_models.py              train what is missing, write the table
+    python book/_measure/compare_models.py --seeds 1    a first round
+    python book/_measure/compare_models.py --report     score what is there, train nothing
 
 Every run leaves its forecasts in _build/benchmark; what is there is not trained again, so the command can be
 stopped at any time. Delete that directory after changing a model. Two runs go on at a time, one thread each:
@@ -50,7 +50,7 @@ from interestdecay_lib.tasks import calibration_holdout, purchase_task, split_us
 
 ROOT = Path(__file__).parents[2]
 STORE = ROOT / "_build" / "benchmark"
-OUTPUT = Path(__file__).with_name("model_comparison.json")
+OUTPUT = ROOT / "book/_data/model_comparison.json"
 PACKAGES = ["numpy", "scipy", "pandas", "scikit-learn", "statsmodels", "tensorflow", "keras"]
 
 CUT = "1997-10-01"
@@ -631,7 +631,7 @@ def aggregate() -> list[dict]:
 
 
 def report(seeds: int) -> dict:
-    from run import installed
+    from environment import installed
 
     seconds = sum(run["train_seconds"] for task in ("cdnow_13", "cdnow_39", "movielens")
                   for runs in _stored(task, seeds).values() for run in runs)
@@ -677,7 +677,7 @@ def main() -> None:
     parser.add_argument("--report", action="store_true", help="score what is there, train nothing")
     parser.add_argument("--output", type=Path, default=OUTPUT)
     options = parser.parse_args()
-    sys.path.insert(0, str(Path(__file__).parent))
+    sys.path.insert(0, str(ROOT / "book/_tools"))
     started = time.monotonic()
     if not options.report:
         train(options.seeds)

@@ -1,6 +1,6 @@
 """The trainings of `training_keras` that no page can wait for: many seeds of what one seed shows by luck.
 
-    python tests/benchmarks/training_runs.py        run what is missing, write the table
+    python book/_measure/training_runs.py        run what is missing, write the table
 
 Two things are repeated: the first gradient of the article's stacked network, untrained, with ReLU and with
 tanh (40 seeds), and a network that overfits one hundred customers, without and with a remedy (10 seeds,
@@ -27,7 +27,7 @@ from interestdecay_lib.tasks import purchase_task, split_users, weekly_counts
 
 ROOT = Path(__file__).parents[2]
 STORE = ROOT / "_build/benchmark/training_runs"
-OUTPUT = Path(__file__).with_name("training_runs.json")
+OUTPUT = ROOT / "book/_data/training_runs.json"
 REMEDIES = {"none": {}, "dropout 0.5": {"dropout": 0.5}, "L2 0.01": {"l2": 0.01}}
 OVERFITTING = {"customers": 100, "unseen": 400, "units": 32, "epochs": 250, "batch_size": 100,
                "learning_rate": 0.02}

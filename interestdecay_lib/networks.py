@@ -6,7 +6,7 @@ and holds everything it needs, its standardisation included: a reloaded model ca
 
 This is the one module of the library that imports TensorFlow, and the one place that silences its start-up
 lines. It sets nothing else of your process: threads and oneDNN are as you (or TensorFlow) choose. The book's
-own runs take one thread and no oneDNN (``book/_tools/tasks.py``): its matrices are small.
+own runs take one thread and no oneDNN (``book/_tools/environment.py``): its matrices are small.
 
 Randomness is explicit: `seed` fixes the initial weights in a builder, and the order of the batches in
 `fit_network`. No global generator is read or moved. On one machine the same seeds give the same weights;

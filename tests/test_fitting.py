@@ -770,3 +770,40 @@ def test_a_curve_of_ones_own_is_fitted(rate):
     for bad, message in ((Named, "'scale'.*rename"), (decay.DecayCurve, "dataclass"), (int, "dataclass")):
         with pytest.raises(ValueError, match=message):
             fit_decay(rate, bad)
+
+
+# --- what only a mutation would show ------------------------------------------------------------------------
+
+
+def test_a_search_that_stops_short_is_taken_up_again(hazard, monkeypatch):
+    """A search of few steps needs the second and third; and one of full length on a resample that stops."""
+    def short(*args, options, **rest):
+        return optimize.minimize(*args, options={**options, "maxiter": 12}, **rest)
+
+    expected = fit_decay(hazard, "PowerLaw").log_likelihood
+    monkeypatch.setattr(fitting, "minimize", short)
+    fit = fit_decay(hazard, "PowerLaw")
+    assert fit.converged and fit.log_likelihood == pytest.approx(expected, abs=1e-4)
+    monkeypatch.undo()
+    data = counts.rate_since_first(datasets.load_cdnow(sample=True))
+    rng, n = np.random.default_rng(1), len(data)
+    weights = [rng.multinomial(n, np.full(n, 1 / n)).astype(float) for _ in range(11)][-1]
+    model = fitting._Model(data, decay.StretchedExponential, False, data.sums(weights))
+    assert fitting._maximise(model, model.starts()).converged
+
+
+def test_resampling_keeps_the_halves_and_their_sizes(small, monkeypatch):
+    """Nobody is fitted to and scored in one replicate, and each half is drawn from itself."""
+    data, seen = counts.rate_since_first(small, 30), []
+
+    def noted(self, weights, original=BinnedCounts.sums):
+        seen.append(weights)
+        return original(self, weights)
+
+    monkeypatch.setattr(BinnedCounts, "sums", noted)
+    compare_curves(data, ["Exponential"], replicates=5, progress=False)
+    halves, *resamples = zip(seen[0:12:2], seen[1:12:2], strict=True)
+    for drawn in resamples:
+        for half, weights in zip(halves, drawn, strict=True):
+            assert weights.sum() == half.sum() and not weights[half == 0].any()
+            assert weights.max() > 1

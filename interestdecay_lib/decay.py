@@ -20,8 +20,8 @@ from __future__ import annotations
 
 import math
 import numbers
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import MISSING, dataclass, fields
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -32,6 +32,7 @@ __all__ = [
     "BiExponential",
     "DecayCurve",
     "Exponential",
+    "FreeNumber",
     "Gaussian",
     "Hyperbolic",
     "PowerLaw",
@@ -44,7 +45,7 @@ __all__ = [
 LN2 = math.log(2.0)
 
 
-def _as_floats(value: Any, what: str) -> np.ndarray:
+def as_floats(value: Any, what: str) -> np.ndarray:
     """Real numbers as a float64 array; anything else is a ``TypeError`` that says what to do."""
     given = np.asarray(value)
     if given.dtype.kind in "mM":
@@ -79,7 +80,7 @@ def _refuse(bad: np.ndarray, values: np.ndarray, message: str) -> None:
 
 
 def _check_ages(age: Any) -> np.ndarray:
-    ages = _as_floats(age, "ages")
+    ages = as_floats(age, "ages")
     _refuse(~np.isfinite(ages), ages, "ages must be finite (no NaN, no infinity)")
     _refuse(
         ages < 0,
@@ -89,7 +90,7 @@ def _check_ages(age: Any) -> np.ndarray:
     return ages
 
 
-def _check_positive(value: Any, name: str, unit: str) -> float:
+def check_positive(value: Any, name: str, unit: str) -> float:
     """One positive, finite number as a float; ``ValueError`` names the parameter and what was given."""
     message = f"{name} must be a positive, finite number ({unit}), got {value!r}"
     if not isinstance(value, numbers.Real) or isinstance(value, bool):
@@ -103,8 +104,12 @@ def _check_positive(value: Any, name: str, unit: str) -> float:
     return number
 
 
+def _sigmoid(logit: float) -> float:
+    return 1 / (1 + math.exp(-logit)) if logit >= 0 else math.exp(logit) / (1 + math.exp(logit))
+
+
 def _ln2_over(value: Any, name: str) -> Any:
-    values = _as_floats(value, name)
+    values = as_floats(value, name)
     _refuse(~(np.isfinite(values) & (values > 0)), values, f"{name} must be positive and finite")
     with np.errstate(over="ignore"):
         result = LN2 / values
@@ -164,11 +169,32 @@ def half_life_from_rate(rate: Any) -> Any:
     return _ln2_over(rate, "rate")
 
 
+class FreeNumber(NamedTuple):
+    """Where `fitting.fit_decay` looks for a parameter of a curve's form."""
+
+    low: float = 1e-3
+    high: float = 1e3
+    starts: tuple[float, ...] = (1.0,)
+    share: bool = False
+    """A share between 0 and 1: the search moves its logit instead of its logarithm."""
+
+    def of(self, value: float) -> float:
+        """The free number that the search moves."""
+        return math.log(value / (1 - value)) if self.share else math.log(value)
+
+
 class DecayCurve:
     """What all decay curves share: checked ages in, weights out.
 
     A subclass is a frozen dataclass that offers ``half_life`` (a field or a property) and ``_weight``, the
-    formula for a float64 array of checked ages.
+    formula for a float64 array of checked ages. That is enough for `fitting.fit_decay`, if the first field is
+    a length of time and every field is positive; it looks for
+
+    * the first field between 1e-5 and 100 times the largest age;
+    * each other field as ``form`` says, or, if it does not, from a thousandth to a thousand, starting at the
+      field's default value;
+
+    and takes the slopes of the weight from finite differences, unless a subclass writes out `slopes`.
 
     Call a curve with a number, a list, a NumPy array of any shape or a pandas Series of ages >= 0, in the
     unit of its half-life. A number gives a ``float``, a Series gives a Series with the same index, anything
@@ -177,11 +203,13 @@ class DecayCurve:
     """
 
     _units: ClassVar[dict[str, str]] = {}
+    #: Where a fit looks for the parameters after the first, by name.
+    form: ClassVar[dict[str, FreeNumber]] = {}
     half_life: float
 
     def __post_init__(self) -> None:
         for name, unit in self._units.items():
-            object.__setattr__(self, name, _check_positive(getattr(self, name), name, unit))
+            object.__setattr__(self, name, check_positive(getattr(self, name), name, unit))
 
     def __call__(self, age: Any) -> Any:
         ages = _check_ages(age)
@@ -195,6 +223,35 @@ class DecayCurve:
 
     def _weight(self, age: np.ndarray) -> np.ndarray:
         raise NotImplementedError
+
+    @classmethod
+    def free_numbers(cls) -> dict[str, FreeNumber]:
+        """What a fit moves, by name: first a length of time (with no limits of its own), then the form."""
+        first, *others = fields(cls)
+        given = {f.name: FreeNumber() if f.default is MISSING else FreeNumber(starts=(f.default,))
+                 for f in others}
+        return {first.name: FreeNumber(), **given, **cls.form}
+
+    @classmethod
+    def from_free(cls, theta: np.ndarray) -> Self:
+        """The curve at ``theta``, one number for each of `free_numbers`: logarithms, logits of shares."""
+        kinds = cls.free_numbers().values()
+        return cls(*(_sigmoid(t) if kind.share else math.exp(t)
+                     for kind, t in zip(kinds, theta, strict=True)))
+
+    def to_free(self) -> np.ndarray:
+        """The free numbers of this curve; `from_free` takes them back."""
+        return np.array([kind.of(getattr(self, name)) for name, kind in self.free_numbers().items()])
+
+    def slopes(self, age: np.ndarray) -> np.ndarray:
+        """Derivatives of the weight by the free numbers at ages above 0, shape (ages, free numbers).
+
+        By central differences, with a relative error of about 1e-9; the curves of this module write them out.
+        """
+        theta, step = self.to_free(), 1e-5
+        sides = [[self.from_free(theta + sign * step * unit)(age) for sign in (1, -1)]
+                 for unit in np.eye(len(theta))]
+        return np.column_stack([(up - down) / (2 * step) for up, down in sides])
 
 
 @dataclass(frozen=True)
@@ -239,15 +296,18 @@ class Exponential(DecayCurve):
     @classmethod
     def from_rate(cls, rate: float) -> Exponential:
         """The curve ``exp(-rate * age)``; ``rate`` > 0 per unit of age."""
-        return cls(half_life_from_rate(_check_positive(rate, "rate", "per unit of age")))
+        return cls(half_life_from_rate(check_positive(rate, "rate", "per unit of age")))
 
     @classmethod
     def from_time_constant(cls, time_constant: float) -> Exponential:
         """The curve ``exp(-age / time_constant)``; ``time_constant`` > 0 in the unit of age."""
-        return cls(_check_positive(time_constant, "time_constant", "in the unit of age") * LN2)
+        return cls(check_positive(time_constant, "time_constant", "in the unit of age") * LN2)
 
     def _weight(self, age: np.ndarray) -> np.ndarray:
         return np.exp2(-(age / self.half_life))
+
+    def slopes(self, age: np.ndarray) -> np.ndarray:
+        return (self(age) * LN2 * age / self.half_life)[:, None]
 
 
 @dataclass(frozen=True)
@@ -281,6 +341,7 @@ class PowerLaw(DecayCurve):
     half_life: float
     exponent: float = 1.5
     _units: ClassVar[dict[str, str]] = {"half_life": "in the unit of age", "exponent": "without unit"}
+    form: ClassVar[dict[str, FreeNumber]] = {"exponent": FreeNumber(0.02, 50.0, (0.4, 1.5))}
 
     @property
     def scale(self) -> float:
@@ -298,6 +359,12 @@ class PowerLaw(DecayCurve):
         u = LN2 / self.exponent
         log_a_over_s = np.log(age) - math.log(self.half_life) + u + math.log(-math.expm1(-u))
         return np.exp(-self.exponent * np.logaddexp(0.0, log_a_over_s))
+
+    def slopes(self, age: np.ndarray) -> np.ndarray:
+        u, w = LN2 / self.exponent, self(age)
+        z = age / self.half_life * math.expm1(u)  # a / s
+        by_h = w * self.exponent * z / (1 + z)
+        return np.column_stack([by_h, by_h * u / -math.expm1(-u) - w * self.exponent * np.log1p(z)])
 
 
 @dataclass(frozen=True)
@@ -330,6 +397,10 @@ class Hyperbolic(DecayCurve):
     def _weight(self, age: np.ndarray) -> np.ndarray:
         return 1.0 / (1.0 + age / self.half_life)
 
+    def slopes(self, age: np.ndarray) -> np.ndarray:
+        x = age / self.half_life
+        return (self(age) * x / (1 + x))[:, None]
+
 
 @dataclass(frozen=True)
 class StretchedExponential(DecayCurve):
@@ -360,9 +431,15 @@ class StretchedExponential(DecayCurve):
     half_life: float
     shape: float = 0.5
     _units: ClassVar[dict[str, str]] = {"half_life": "in the unit of age", "shape": "without unit"}
+    form: ClassVar[dict[str, FreeNumber]] = {"shape": FreeNumber(0.05, 10.0, (0.5, 1.0))}
 
     def _weight(self, age: np.ndarray) -> np.ndarray:
         return np.exp2(-((age / self.half_life) ** self.shape))
+
+    def slopes(self, age: np.ndarray) -> np.ndarray:
+        x = age / self.half_life
+        by_h = self(age) * self.shape * LN2 * x**self.shape
+        return np.column_stack([by_h, -by_h * np.log(x)])
 
 
 @dataclass(frozen=True)
@@ -402,10 +479,13 @@ class Gaussian(DecayCurve):
     @classmethod
     def from_sigma(cls, sigma: float) -> Gaussian:
         """The curve ``exp(-age**2 / (2 * sigma**2))``; ``sigma`` > 0 in the unit of age."""
-        return cls(_check_positive(sigma, "sigma", "in the unit of age") * math.sqrt(2 * LN2))
+        return cls(check_positive(sigma, "sigma", "in the unit of age") * math.sqrt(2 * LN2))
 
     def _weight(self, age: np.ndarray) -> np.ndarray:
         return np.exp2(-((age / self.half_life) ** 2))
+
+    def slopes(self, age: np.ndarray) -> np.ndarray:
+        return (self(age) * 2 * LN2 * (age / self.half_life) ** 2)[:, None]
 
 
 @dataclass(frozen=True)
@@ -442,6 +522,10 @@ class BiExponential(DecayCurve):
         "slow_half_life": "in the unit of age",
         "fast_share": "a share between 0 and 1, both excluded",
     }
+    form: ClassVar[dict[str, FreeNumber]] = {
+        "slow_over_fast": FreeNumber(1.0, 1e4, (8.0, 40.0)),  # keeps the slow one the slower
+        "fast_share": FreeNumber(1e-4, 1 - 1e-4, (0.65,), share=True),
+    }
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -473,6 +557,26 @@ class BiExponential(DecayCurve):
         fast = np.exp2(-(age / self.fast_half_life))
         slow = np.exp2(-(age / self.slow_half_life))
         return self.fast_share * fast + (1.0 - self.fast_share) * slow
+
+    @classmethod
+    def free_numbers(cls) -> dict[str, FreeNumber]:
+        return {"fast_half_life": FreeNumber(), **cls.form}
+
+    @classmethod
+    def from_free(cls, theta: np.ndarray) -> Self:
+        fast = math.exp(theta[0])
+        return cls(fast, fast * math.exp(theta[1]), _sigmoid(theta[2]))
+
+    def to_free(self) -> np.ndarray:
+        ratio = self.slow_half_life / self.fast_half_life
+        return np.array([math.log(self.fast_half_life), math.log(ratio),
+                         self.form["fast_share"].of(self.fast_share)])
+
+    def slopes(self, age: np.ndarray) -> np.ndarray:
+        p, x1, x2 = self.fast_share, age / self.fast_half_life, age / self.slow_half_life
+        fast, slow = np.exp2(-x1), np.exp2(-x2)
+        by_slow = (1 - p) * slow * LN2 * x2
+        return np.column_stack([p * fast * LN2 * x1 + by_slow, by_slow, p * (1 - p) * (fast - slow)])
 
 
 @dataclass(frozen=True)
@@ -512,11 +616,15 @@ class TanhComplement(DecayCurve):
     @classmethod
     def from_rate(cls, rate: float) -> TanhComplement:
         """The curve ``1 - tanh(rate * age)``; ``rate`` > 0 per unit of age."""
-        return cls(math.log(3) / 2 / _check_positive(rate, "rate", "per unit of age"))
+        return cls(math.log(3) / 2 / check_positive(rate, "rate", "per unit of age"))
 
     def _weight(self, age: np.ndarray) -> np.ndarray:
         q = np.power(3.0, -(age / self.half_life))  # e^(-2 alpha a)
         return 2.0 * q / (1.0 + q)
+
+    def slopes(self, age: np.ndarray) -> np.ndarray:
+        x = age / self.half_life
+        return (self(age) * math.log(3) * x / (1 + np.power(3.0, -x)))[:, None]
 
 
 CURVES: dict[str, type[DecayCurve]] = {

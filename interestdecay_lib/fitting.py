@@ -1,13 +1,8 @@
-"""Estimate a decay curve from an event log, and say how sure one is.
+"""Estimate a decay curve from counted events, and say how sure one is.
 
-What is fitted is always ``rate(a) = background + scale * w(a)`` with a curve ``w`` of `decay`, by maximum
-likelihood. A half-life means nothing without its *definition*: what it is the half-life of. There are four,
-each a small object of sufficient statistics by customer:
-
-* `rate_since_first`: purchases per week by weeks since a customer's first one (Poisson);
-* `hazard_since_last`: chance of the next purchase by weeks since the last one (binomial in each week);
-* `interest_kernel`: rate now as a sum over *all* earlier purchases, each decayed by its age (Poisson);
-* `response_kernel`: chance of a click at an impression as a sum over all earlier clicks (logistic).
+What is fitted is always ``rate(a) = background + scale * w(a)`` with a curve ``w`` of `decay` (or one of your
+own, a subclass of `decay.DecayCurve`), by maximum likelihood. A half-life means nothing without its
+definition; the four functions of `counts` say what is counted, and carry the definition and the unit.
 
 `fit_decay` estimates one curve, with an interval from resampling customers or from the profile likelihood;
 `compare_curves` scores several on customers that they were not fitted to; `profile_likelihood` shows how the
@@ -19,558 +14,31 @@ from __future__ import annotations
 import itertools
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, fields, replace
-from functools import cached_property
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq, minimize
-from scipy.sparse import csr_array
-from scipy.special import expit, gammaincinv, gammaln, xlogy
+from scipy.special import gammaincinv
 
-from interestdecay_lib.decay import (
-    CURVES,
-    LN2,
-    BiExponential,
-    DecayCurve,
-    Exponential,
-    Gaussian,
-    Hyperbolic,
-    PowerLaw,
-    StretchedExponential,
-    TanhComplement,
-    _as_floats,
-    _check_positive,
-)
-from interestdecay_lib.event_log import DAY, checked
+from interestdecay_lib import counts
+from interestdecay_lib._moved import moved
+from interestdecay_lib.decay import CURVES, BiExponential, DecayCurve, Exponential, check_positive
 
-__all__ = [
-    "BinnedCounts",
-    "DecayFit",
-    "KernelCounts",
-    "compare_curves",
-    "fit_decay",
-    "hazard_since_last",
-    "interest_kernel",
-    "profile_likelihood",
-    "rate_since_first",
-    "response_kernel",
-]
+__all__ = ["DecayFit", "compare_curves", "fit_decay", "profile_likelihood"]
 
-_DAYS = {"days": 1, "weeks": 7}
-_FEWEST = 4  # customers that can be resampled; `compare_curves` asks for as many
-_TINY = 1e-100  # a rate that has underflowed to 0 makes the likelihood very bad, not undefined
-#: of (rate at each age, background): log likelihood and its derivatives by both
-Likelihood = Callable[[np.ndarray, float], tuple[float, np.ndarray, float]]
+_FEWEST = 10  # customers that can be resampled: the bootstrap of fewer is far too sure of itself
+_TINY = 1e-100
+_FAR = 10.0  # a half-life this many times as long or short must be ruled out by the data
 
 
-class _Sums(NamedTuple):
-    """What a fit needs of the customers, each counted as often as its weight says."""
+__getattr__ = moved(__name__, dict.fromkeys(counts.__all__, "counts"))
 
-    events: float
-    exposure: np.ndarray  # by age
-    moments: float  # of a kernel, otherwise the whole exposure
-    likelihood: Likelihood
 
-
-# -- sufficient statistics ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class BinnedCounts:
-    r"""Events and exposure of every customer by age, in bins of one unit.
-
-    With :math:`Y_k` the events and :math:`E_k` the exposure of all customers in bin ``k``, and the rate
-    :math:`f_k` at the middle of the bin, the log likelihood is, for ``model="poisson"`` and ``"hazard"``,
-
-    .. math:: \sum_k Y_k \log f_k - E_k f_k - \text{const}, \qquad
-              \sum_k Y_k \log(1 - e^{-f_k}) - (E_k - Y_k) f_k .
-
-    Parameters
-    ----------
-    events, exposure
-        Shape (customers, bins): how many events, and how many customer-units (Poisson; may be fractions) or
-        open spells (hazard; whole numbers) they come from.
-    model
-        ``"poisson"`` (any number of events in a bin) or ``"hazard"`` (a spell ends at its first event).
-    unit
-        Name of the unit of age, in the plural; bin ``k`` is one unit wide and ``k - 0.5`` its age.
-    definition
-        What the curve is the decay of; it is printed with every half-life.
-    first
-        Number of the first bin, from 1.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ, an entry is negative, missing or (where it counts) not whole, there are events
-        without exposure or, under ``"hazard"``, more events than spells, or there is no event at all.
-
-    Examples
-    --------
-    >>> BinnedCounts([[2, 1], [0, 1]], np.ones((2, 2)), "poisson", "weeks", "rate since sign-up")
-    BinnedCounts(rate since sign-up: 2 customers, 4 events, ages 0.5 to 1.5 weeks)
-    """
-
-    events: np.ndarray
-    exposure: np.ndarray
-    model: str
-    unit: str
-    definition: str
-    first: int = 1
-
-    def __post_init__(self) -> None:
-        if self.model not in ("poisson", "hazard"):
-            raise ValueError(f'model must be "poisson" or "hazard", got {self.model!r}')
-        events = _counts(self.events, "events", whole=True)
-        exposure = _counts(self.exposure, "exposure", whole=self.model == "hazard")
-        if events.ndim != 2 or events.shape != exposure.shape:
-            raise ValueError("events and exposure must have one shape (customers, bins), got "
-                             f"{events.shape} and {exposure.shape}")
-        impossible = events > (exposure if self.model == "hazard" else np.where(exposure > 0, np.inf, 0))
-        if impossible.any():
-            row, column = np.argwhere(impossible)[0]
-            raise ValueError(f"{impossible.sum():,} entries have more events than their exposure allows; the "
-                             f"first is customer {row}, bin {column + 1}: {events[row, column]:g} events, "
-                             f"exposure {exposure[row, column]:g}")
-        if not events.any():
-            raise ValueError("there is no event, so nothing to estimate a curve from")
-        object.__setattr__(self, "events", events)
-        object.__setattr__(self, "exposure", exposure)
-
-    def __repr__(self) -> str:
-        return _described(self)
-
-    def __len__(self) -> int:
-        return len(self.events)
-
-    @property
-    def age(self) -> np.ndarray:
-        """Middle of every bin, shape (bins,)."""
-        return np.arange(self.events.shape[1]) + self.first - 0.5
-
-    def from_bin(self, first: int) -> BinnedCounts:
-        """The same counts without the bins before number ``first``; ages stay what they are."""
-        last = self.first + self.events.shape[1] - 1
-        if first not in range(self.first, last):
-            raise ValueError(f"first must be a bin from {self.first} to {last - 1}, got {first!r}")
-        skip = int(first) - self.first
-        return replace(self, events=self.events[:, skip:], exposure=self.exposure[:, skip:], first=int(first))
-
-    @property
-    def total_events(self) -> int:
-        return int(self.events.sum())
-
-    @property
-    def raw_rate(self) -> np.ndarray:
-        """One free rate a bin, shape (bins,): what the data say without any curve; NaN without exposure."""
-        return self._free_rates(np.ones(len(self)))
-
-    background_bounds: ClassVar[tuple[float, float]] = (0.0, np.inf)
-
-    @cached_property
-    def _constant(self) -> np.ndarray:
-        """Part of each customer's Poisson log likelihood that no curve changes (to be subtracted)."""
-        return (gammaln(self.events + 1) - xlogy(self.events, self.exposure)).sum(axis=1)
-
-    def _free_rates(self, weights: np.ndarray) -> np.ndarray:
-        with np.errstate(invalid="ignore", divide="ignore"):
-            share = (weights @ self.events) / (weights @ self.exposure)
-            return -np.log1p(-share) if self.model == "hazard" else share
-
-    def _sums(self, weights: np.ndarray) -> _Sums:
-        Y, E = weights @ self.events, weights @ self.exposure
-        return _Sums(float(Y.sum()), E, float(E.sum()), self._likelihood(Y, E, weights))
-
-    def _likelihood(self, Y: np.ndarray, E: np.ndarray, weights: np.ndarray) -> Likelihood:
-        if self.model == "hazard":
-            def hazard(rate: np.ndarray, background: float) -> tuple[float, np.ndarray, float]:
-                f = np.maximum(rate + background, _TINY)
-                slope = Y / np.expm1(np.minimum(f, 700)) - (E - Y)  # e^700 is near the largest float
-                return float(Y @ np.log(-np.expm1(-f)) - (E - Y) @ f), slope, float(slope.sum())
-
-            return hazard
-        constant = float(weights @ self._constant)
-
-        def poisson(rate: np.ndarray, background: float) -> tuple[float, np.ndarray, float]:
-            f = np.maximum(rate + background, _TINY)
-            slope = Y / f - E
-            return float(Y @ np.log(f) - E @ f - constant), slope, float(slope.sum())
-
-        return poisson
-
-
-@dataclass(frozen=True, eq=False)
-class KernelCounts:
-    r"""Moments at which something may happen, each with the ages of all earlier events.
-
-    With :math:`S_c = \sum_j n_j\,f(a_{cj})` over the earlier events of moment ``c`` and the background
-    :math:`\mu`, the outcome :math:`y_c` is Poisson with mean :math:`\mu + S_c` (``model="poisson"``) or 1
-    with probability :math:`1/(1 + e^{-\mu - S_c})` (``model="logistic"``). Made by `interest_kernel` and
-    `response_kernel`.
-    """
-
-    customer: np.ndarray  # of each moment, (moments,)
-    outcome: np.ndarray  # (moments,)
-    history: csr_array  # how many earlier events of each age, (moments, ages)
-    age: np.ndarray  # (ages,)
-    exposure: np.ndarray | csr_array  # Poisson: earlier events by age over *all* moments, (customers, ages)
-    moments: np.ndarray  # how many moments, also those without event, by customer, (customers,)
-    model: str
-    unit: str
-    definition: str
-
-    def __repr__(self) -> str:
-        return _described(self)
-
-    def __len__(self) -> int:
-        return len(self.moments)
-
-    @property
-    def total_events(self) -> int:
-        return int(self.outcome.sum())
-
-    @property
-    def background_bounds(self) -> tuple[float, float]:
-        return (-30.0, 30.0) if self.model == "logistic" else (0.0, np.inf)
-
-    def _sums(self, weights: np.ndarray) -> _Sums:
-        exposure, moments = np.asarray(weights @ self.exposure), float(weights @ self.moments)
-        return _Sums(float(weights[self.customer] @ self.outcome), exposure, moments,
-                     self._likelihood(weights, exposure, moments))
-
-    def _likelihood(self, weights: np.ndarray, exposure: np.ndarray, moments: float) -> Likelihood:
-        w = weights[self.customer]
-        drawn = np.flatnonzero(w)
-        y, w, history = self.outcome[drawn], w[drawn], self.history[drawn]
-        transposed = history.T.tocsr()
-        if self.model == "logistic":
-            def logistic(rate: np.ndarray, background: float) -> tuple[float, np.ndarray, float]:
-                eta = background + history @ rate
-                residual = w * (y - expit(eta))
-                value = w @ (y * eta - np.logaddexp(0, eta))
-                return float(value), transposed @ residual, float(residual.sum())
-
-            return logistic
-        constant = w @ gammaln(y + 1)
-
-        def poisson(rate: np.ndarray, background: float) -> tuple[float, np.ndarray, float]:
-            mean = np.maximum(background + history @ rate, _TINY)
-            ratio = w * y / mean
-            value = (w * y) @ np.log(mean) - exposure @ rate - background * moments - constant
-            return float(value), transposed @ ratio - exposure, float(ratio.sum() - moments)
-
-        return poisson
-
-
-Counts = BinnedCounts | KernelCounts
-
-
-def _described(data: Counts) -> str:
-    return (f"{type(data).__name__}({data.definition}: {len(data):,} customers, {data.total_events:,} "
-            f"events, ages {data.age.min():g} to {data.age.max():g} {data.unit})")
-
-
-def _counts(values: ArrayLike, name: str, *, whole: bool) -> np.ndarray:
-    array = np.asarray(values, dtype=float)
-    bad = ~(np.isfinite(array) & (array >= 0)) | (whole & (array != np.floor(np.nan_to_num(array))))
-    if bad.any():
-        what = "whole numbers >= 0" if whole else "finite numbers >= 0"
-        raise ValueError(f"{name} must be {what}: {bad.sum():,} are not; the first is {array[bad][0]} at "
-                         f"{tuple(int(k) for k in np.argwhere(bad)[0])}")
-    return array
-
-
-def _days_of(log: pd.DataFrame, unit: str, observed_until: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray,
-                                                                         int, int]:
-    """Customer code, day (from 0), whether it is the customer's first; width of a unit, first unseen day."""
-    if unit not in _DAYS:
-        raise ValueError(f"unit must be one of {', '.join(_DAYS)}, got {unit!r}")
-    if len(log) == 0:
-        raise ValueError("the log is empty")
-    found = checked(log)
-    days = found.purchase_days()
-    end = found.observed_until(observed_until)
-    start = pd.Timestamp(days.time.min())
-    day = (days.time - days.time.min()) // DAY.to_timedelta64()
-    customer = days.code
-    first = np.append(True, customer[1:] != customer[:-1])
-    return customer, day, first, _DAYS[unit], int((end - start) // DAY)
-
-
-def _bins(periods: int) -> int:
-    if isinstance(periods, bool) or not isinstance(periods, (int, np.integer)) or periods < 2:
-        raise ValueError(f"periods must be a whole number of at least 2, got {periods!r}")
-    return int(periods)
-
-
-def _tally(customer: np.ndarray, position: np.ndarray, n: int, width: int) -> np.ndarray:
-    """How often each (customer, position) occurs, shape (n, width)."""
-    return np.bincount(customer * width + position, minlength=n * width).reshape(n, width).astype(float)
-
-
-def rate_since_first(log: pd.DataFrame, periods: int = 65, unit: str = "weeks", *,
-                     observed_until: Any = None) -> BinnedCounts:
-    """Purchase days of every customer by time since the first one.
-
-    Parameters
-    ----------
-    log
-        A sorted event log; several events of a customer on one day count once.
-    periods
-        Number of bins: bin ``k`` holds days 7(k-1)+1 to 7k after the first purchase (unit weeks).
-    unit
-        ``"weeks"`` or ``"days"``.
-    observed_until
-        First day that is no longer observed; by default the day after the log's last event.
-
-    Returns
-    -------
-    BinnedCounts
-        One row a customer, in the order of ``user_id``; bins that were not watched to their end have exposure
-        0, and their events are left out.
-
-    Raises
-    ------
-    ValueError
-        If the log is not a sorted event log, or nobody was watched long enough to see a second purchase.
-
-    Examples
-    --------
-    >>> from interestdecay_lib.datasets import load_cdnow
-    >>> counts = rate_since_first(load_cdnow())
-    >>> counts
-    BinnedCounts(rate since first purchase: 23,570 customers, 41,051 events, ages 0.5 to 64.5 weeks)
-    >>> counts.raw_rate[[0, 25, 51]].round(4)
-    array([0.0644, 0.0236, 0.022 ])
-    """
-    K = _bins(periods)
-    customer, day, first, width, end = _days_of(log, unit, observed_until)
-    begun = day[first]
-    age = day - begun[customer]
-    watched = (end - 1 - begun) // width  # bins seen to their end
-    k = (age + width - 1) // width  # bin from 1; the first purchase itself has 0
-    counted = (k >= 1) & (k <= np.minimum(watched[customer], K))
-    n = len(begun)
-    events = _tally(customer[counted], k[counted] - 1, n, K)
-    exposure = (np.arange(1, K + 1) <= watched[:, None]).astype(float)
-    return BinnedCounts(events, exposure, "poisson", unit, "rate since first purchase")
-
-
-def hazard_since_last(log: pd.DataFrame, periods: int = 60, unit: str = "weeks", *,
-                      observed_until: Any = None) -> BinnedCounts:
-    """Ends of silence by time since the last purchase: who is still silent, and who buys.
-
-    Every purchase day opens a spell that the next one ends, or the end of observation (censoring).
-
-    Parameters
-    ----------
-    log, unit, observed_until
-        As in `rate_since_first`.
-    periods
-        Number of bins; a spell is at risk in a bin if it is still open at its start and watched to its end.
-
-    Returns
-    -------
-    BinnedCounts
-        One row a customer, who may have many spells.
-
-    Raises
-    ------
-    ValueError
-        As in `rate_since_first`.
-
-    Examples
-    --------
-    >>> from interestdecay_lib.datasets import load_cdnow
-    >>> spells = hazard_since_last(load_cdnow())
-    >>> (spells.events.sum(axis=0) / spells.exposure.sum(axis=0))[[0, 25, 51]].round(4)
-    array([0.1119, 0.0133, 0.0042])
-    """
-    K = _bins(periods)
-    customer, day, first, width, end = _days_of(log, unit, observed_until)
-    gap = np.append(day[1:] - day[:-1], 0)
-    ended = ~np.append(first[1:], True)  # the next row belongs to the same customer
-    k = np.where(ended, (gap + width - 1) // width, np.iinfo(np.int32).max)
-    watched = (end - 1 - day) // width
-    last = np.minimum(np.minimum(k, watched), K)  # last bin at risk, 0 if there is none
-    n = int(first.sum())
-    event = ended & (k <= np.minimum(watched, K))
-    events = _tally(customer[event], k[event] - 1, n, K)
-    leaving = _tally(customer, last, n, K + 1)
-    at_risk = leaving[:, ::-1].cumsum(axis=1)[:, ::-1][:, 1:]
-    return BinnedCounts(events, at_risk, "hazard", unit, "hazard since last purchase")
-
-
-def interest_kernel(log: pd.DataFrame, unit: str = "weeks", *, observed_until: Any = None) -> KernelCounts:
-    r"""Purchases per calendar week, each with the ages of all the customer's earlier purchases.
-
-    The rate in week ``t`` is :math:`\mu + \sum_j f(t - t_j)` over the earlier purchase weeks
-    :math:`t_j < t`: interest as a decayed count, with the curve left to be estimated.
-
-    Parameters
-    ----------
-    log, unit, observed_until
-        As in `rate_since_first`. Weeks are counted from the log's first day; the last one counts only if it
-        was watched to its end.
-
-    Returns
-    -------
-    KernelCounts
-        The moments are the weeks after the week of the first purchase.
-
-    Raises
-    ------
-    ValueError
-        As in `rate_since_first`.
-
-    Examples
-    --------
-    >>> from interestdecay_lib.datasets import load_cdnow
-    >>> kernel = interest_kernel(load_cdnow(sample=True))
-    >>> len(kernel), kernel.total_events, float(kernel.age.max()), kernel.unit
-    (2357, 4275, 77.0, 'weeks')
-    """
-    customer, day, first, width, end = _days_of(log, unit, observed_until)
-    steps, n = end // width, int(first.sum())
-    if steps < 2:
-        raise ValueError(f"the log must span at least two whole {unit}, it spans {end} days")
-    seen = day < steps * width
-    cells, amount = np.unique(customer[seen] * steps + day[seen] // width, return_counts=True)
-    who, when = np.divmod(cells, steps)
-    start = np.full(n, steps)
-    np.minimum.at(start, who, when)
-    # every pair of an active week and an earlier active week of the same customer
-    position = np.arange(len(who)) - np.searchsorted(who, who)  # how many active weeks came before
-    row = np.repeat(np.arange(len(who)), position)
-    column = row - 1 - (np.arange(len(row)) - np.repeat(np.cumsum(position) - position, position))
-    later = position > 0
-    if not later.any():
-        raise ValueError("there is no event after a customer's first one: nothing to estimate a curve from")
-    moment = np.cumsum(later) - 1  # active weeks after the first one, numbered
-    history = csr_array((amount[column].astype(float), (moment[row], when[row] - when[column] - 1)),
-                        shape=(int(later.sum()), steps - 1))
-    bought = np.zeros((n, steps))
-    bought[who, when] = amount
-    # lag l is looked at once for every purchase that lies l or more weeks before the end
-    exposure = bought.cumsum(axis=1)[:, :-1][:, ::-1]
-    return KernelCounts(who[later], amount[later].astype(float), history, np.arange(1.0, steps), exposure,
-                        np.maximum(steps - 1 - start, 0).astype(float), "poisson", unit,
-                        "interest kernel over all earlier purchases")
-
-
-def response_kernel(user: ArrayLike, time: ArrayLike, clicked: ArrayLike, unit: str = "days") -> KernelCounts:
-    r"""Impressions, each with the ages of all earlier clicks of the same user.
-
-    The probability of a click is :math:`1/(1 + e^{-\mu - S})` with :math:`S = \sum_j f(t - t_j)` over the
-    user's clicks at :math:`t_j < t`.
-
-    Parameters
-    ----------
-    user, time, clicked
-        One entry an impression, sorted by user, then time: the user, the time as a number in ``unit``, and 0
-        or 1.
-    unit
-        Name of the unit of time, in the plural.
-
-    Returns
-    -------
-    KernelCounts
-
-    Raises
-    ------
-    ValueError
-        If the arrays differ in length, are not sorted, hold missing values or outcomes other than 0 and 1, or
-        if no click has an impression after it.
-
-    Examples
-    --------
-    >>> response_kernel([1, 1, 1, 2], [0.0, 1.5, 4.0, 0.0], [1, 0, 1, 0])
-    KernelCounts(response kernel over all earlier clicks: 2 customers, 2 events, ages 1.5 to 4 days)
-    """
-    code, users = pd.factorize(np.asarray(user))
-    time, clicked = _as_floats(time, "times"), np.asarray(clicked, dtype=float)
-    if not code.shape == time.shape == clicked.shape or code.ndim != 1:
-        raise ValueError("user, time and clicked must have one entry an impression, got the shapes "
-                         f"{code.shape}, {time.shape} and {clicked.shape}")
-    if (code < 0).any() or not np.isfinite(time).all():
-        raise ValueError("user and time must not hold missing values")
-    if not np.isin(clicked, (0, 1)).all():
-        raise ValueError(f"clicked must be 0 or 1, got {clicked[~np.isin(clicked, (0, 1))][0]}")
-    same = code[1:] == code[:-1]
-    if (np.diff(code) < 0).any() or (same & (np.diff(time) < 0)).any():
-        raise ValueError("impressions must be sorted by user, then time")
-    position = np.arange(len(code)) - np.searchsorted(code, code)
-    row = np.repeat(np.arange(len(code)), position)
-    column = row - 1 - (np.arange(len(row)) - np.repeat(np.cumsum(position) - position, position))
-    age = time[row] - time[column]
-    pair = (clicked[column] == 1) & (age > 0)
-    row, age = row[pair], age[pair]
-    if not len(row):
-        raise ValueError("no click has an impression of the same user after it: nothing to estimate from")
-    history = csr_array((np.ones(len(row)), (row, np.arange(len(row)))), shape=(len(code), len(row)))
-    exposure = csr_array((np.ones(len(row)), (code[row], np.arange(len(row)))), shape=(len(users), len(row)))
-    return KernelCounts(code, clicked, history, age, exposure, np.bincount(code).astype(float), "logistic",
-                        unit, "response kernel over all earlier clicks")
-
-
-# -- curves as functions of free numbers --------------------------------------------------------------------
-
-#: Parameters of each curve as the optimiser sees them: logarithms, and the logit of a share.
-_FREE: dict[type[DecayCurve], tuple[str, ...]] = {
-    Exponential: ("half_life",),
-    PowerLaw: ("half_life", "exponent"),
-    Hyperbolic: ("half_life",),
-    StretchedExponential: ("half_life", "shape"),
-    Gaussian: ("half_life",),
-    BiExponential: ("fast_half_life", "slow_over_fast", "fast_share"),
-    TanhComplement: ("half_life",),
-}
-_FORM_LIMITS = {"exponent": (0.02, 50.0), "shape": (0.05, 10.0), "slow_over_fast": (1.0, 1e4),
-                "fast_share": (1e-4, 1 - 1e-4)}
-_FORM_STARTS = {"exponent": (0.4, 1.5), "shape": (0.5, 1.0), "slow_over_fast": (8.0, 40.0),
-                "fast_share": (0.65,)}
-
-
-def _freed(name: str, value: float) -> float:
-    """A parameter as the free number that the search moves."""
-    return math.log(value / (1 - value)) if name == "fast_share" else math.log(value)
-
-
-def _build(cls: type[DecayCurve], theta: np.ndarray) -> DecayCurve:
-    """The curve at free numbers ``theta``."""
-    if cls is BiExponential:
-        fast = math.exp(theta[0])
-        return BiExponential(fast, fast * math.exp(theta[1]), float(expit(theta[2])))
-    return cls(*np.exp(theta).tolist())
-
-
-def _slopes(curve: DecayCurve, age: np.ndarray) -> np.ndarray:
-    """Derivatives of the weight by the free numbers, shape (ages, parameters); ages > 0."""
-    if isinstance(curve, BiExponential):
-        p, x1, x2 = curve.fast_share, age / curve.fast_half_life, age / curve.slow_half_life
-        fast, slow = np.exp2(-x1), np.exp2(-x2)
-        by_slow = (1 - p) * slow * LN2 * x2
-        return np.column_stack([p * fast * LN2 * x1 + by_slow, by_slow, p * (1 - p) * (fast - slow)])
-    x, w = age / curve.half_life, curve(age)
-    if isinstance(curve, Exponential):
-        return (w * LN2 * x)[:, None]
-    if isinstance(curve, Gaussian):
-        return (w * 2 * LN2 * x**2)[:, None]
-    if isinstance(curve, Hyperbolic):
-        return (w * x / (1 + x))[:, None]
-    if isinstance(curve, TanhComplement):
-        return (w * math.log(3) * x / (1 + np.power(3.0, -x)))[:, None]
-    if isinstance(curve, StretchedExponential):
-        by_h = w * curve.shape * LN2 * x**curve.shape
-        return np.column_stack([by_h, -by_h * np.log(x)])
-    b, u = curve.exponent, LN2 / curve.exponent
-    z = x * math.expm1(u)  # a / s
-    by_h = w * b * z / (1 + z)
-    return np.column_stack([by_h, by_h * u / -math.expm1(-u) - w * b * np.log1p(z)])
+# -- one curve as a function of free numbers ----------------------------------------------------------------
 
 
 class _Model:
@@ -580,46 +48,42 @@ class _Model:
     ``level``. Dividing by the number of events makes tolerances mean the same on every log.
     """
 
-    def __init__(self, data: Counts, curve: type[DecayCurve], background: bool, sums: _Sums) -> None:
+    def __init__(self, data: counts.Counts, curve: type[DecayCurve], background: bool,
+                 sums: counts.Sums) -> None:
         self.cls, self.age = curve, data.age
-        self.names = ("scale", *_FREE[curve], *(("background",) if background else ()))
+        self.form = curve.free_numbers()
+        self.names = ("scale", *self.form, *(("background",) if background else ()))
         self.background = background
-        self.events, self.exposure, _, self.likelihood = sums
+        self.events, self.exposure, self.moments, self.likelihood = sums
         if self.events == 0:
             raise ValueError("these customers have no event: nothing to estimate a curve from")
         self.logistic = data.model == "logistic"
-        self.level = 1.0 if self.logistic else self.events / self.exposure.sum()
-        span = float(data.age.max())
-        limits = {**_FORM_LIMITS, "half_life": (1e-5 * span, 100 * span)}
-        limits["fast_half_life"] = limits["half_life"]
-        low, high = ((b / self.level if b else b) for b in data.background_bounds)
-        self.bounds = []
-        for name in self.names:
-            if name == "scale":
-                around = math.log(self.level)
-                self.bounds.append((around - 25, around + 25))
-            elif name == "background":
-                self.bounds.append((low, min(high, 1e3)))
-            else:
-                self.bounds.append(tuple(_freed(name, edge) for edge in limits[name]))
-        self.starting_half_lives = span * np.array([0.02, 0.1, 0.5])
+        self.level = 1.0 if self.logistic else self.events / float(self.exposure.sum())
+        span, around = float(data.age.max()), math.log(self.level)
+        _, *form = ((kind.of(kind.low), kind.of(kind.high)) for kind in self.form.values())
+        self.bounds = [(around - 25, around + 25), (math.log(1e-5 * span), math.log(100 * span)), *form]
+        if background:
+            low, high = (b / self.level if b else b for b in data.background_bounds)
+            self.bounds.append((low, min(high, 1e3)))
+        self.starting_half_lives = span * np.array([2e-4, 2e-3, 0.02, 0.1, 0.5][0 if self.logistic else 2:])
 
     def starts(self) -> Iterator[np.ndarray]:
         """Free numbers to begin a search from."""
-        form = _FREE[self.cls][1:]
-        for h, *others in itertools.product(self.starting_half_lives, *(_FORM_STARTS[n] for n in form)):
-            theta = np.array([_freed(n, v) for n, v in zip(_FREE[self.cls], (h, *others), strict=True)])
-            share = 0.7 if self.background else 1.0
-            mass = self.exposure @ _build(self.cls, theta)(self.age)
-            scale = 1.0 if self.logistic else share * self.events / max(mass, _TINY)
-            extra = [0.0 if self.logistic else 1 - share] if self.background else []
+        _, *form = ([kind.of(value) for value in kind.starts] for kind in self.form.values())
+        base_log_odds = math.log(self.events / max(self.moments - self.events, 0.5))
+        for theta in itertools.product(np.log(self.starting_half_lives), *form):
+            mass = max(self.exposure @ self.cls.from_free(theta)(self.age), _TINY)
+            if self.logistic:  # at most one unit of log odds on average, or a long history swamps the start
+                scale, extra = min(1.0, self.moments / mass), [base_log_odds]
+            else:
+                share = 0.7 if self.background else 1.0
+                scale, extra = share * self.events / mass, [1 - share] if self.background else []
             yield np.array([math.log(scale), *theta, *extra])
 
     def split(self, theta: np.ndarray) -> tuple[DecayCurve, float, float]:
         """Curve, scale and background at ``theta``."""
-        inner = theta[1:-1] if self.background else theta[1:]
-        return (_build(self.cls, inner), math.exp(theta[0]),
-                float(theta[-1]) * self.level if self.background else 0.0)
+        return (self.cls.from_free(theta[1:1 + len(self.form)]), math.exp(theta[0]),
+                float(theta[-1] * self.level) if self.background else 0.0)
 
     def log_likelihood(self, theta: np.ndarray) -> float:
         curve, scale, background = self.split(theta)
@@ -631,7 +95,7 @@ class _Model:
         value, by_rate, by_background = self.likelihood(scale * weight, background)
         gradient = np.empty(len(theta))
         gradient[0] = scale * (by_rate @ weight)
-        gradient[1:1 + len(_FREE[self.cls])] = scale * (by_rate @ _slopes(curve, self.age))
+        gradient[1:1 + len(self.form)] = scale * (by_rate @ curve.slopes(self.age))
         if self.background:
             gradient[-1] = by_background * self.level
         return -value / self.events, -gradient / self.events
@@ -662,15 +126,18 @@ def _maximise(model: _Model, starts: Iterable[np.ndarray], half_life: float | No
             theta = found.x
             if _unsolved(found.x, found.jac, low, high) < 1e-6:
                 break
-        if found.fun < best_value:
+        if best is None or found.fun < best_value:
             best, best_value = found, found.fun
+    if not math.isfinite(best_value):
+        raise ValueError("the likelihood is not a finite number wherever the search began; are events and "
+                         "exposure of a sensible size?")
     theta = best.x
     free = low < high
     on_edge = free & ((theta - low < 1e-6) | (high - theta < 1e-6))
     # no background at all is a finding, not a search cut short
     edge = [n for n, on, t in zip(model.names, on_edge, theta, strict=True) if on and not (
         n == "background" and t == 0)]
-    return _Optimum(theta, -best_value * model.events,
+    return _Optimum(theta, float(-best_value * model.events),
                     bool(_unsolved(theta, best.jac, low, high) < 1e-4), tuple(edge))
 
 
@@ -679,24 +146,43 @@ def _unsolved(theta: np.ndarray, gradient: np.ndarray, low: np.ndarray, high: np
     return float(np.abs(np.clip(theta - gradient, low, high) - theta).max())
 
 
+def _determined(model: _Model, best: _Optimum) -> bool:
+    """Whether half-lives ten times as long and ten times as short are both ruled out at the level of 95 %.
+
+    The first of the curve's own numbers is moved, the fast half-life of `BiExponential`.
+    """
+    drop = float(gammaincinv(0.5, 0.95))
+    for factor in (_FAR, 1 / _FAR):
+        other = float(np.clip(best.theta[1] + math.log(factor), *model.bounds[1]))
+        if best.log_likelihood - _maximise(model, [best.theta], math.exp(other)).log_likelihood < drop:
+            return False
+    return True
+
+
 def _checked_curve(curve: Any) -> type[DecayCurve]:
-    if isinstance(curve, str) and curve in CURVES:
-        return CURVES[curve]
-    if not (isinstance(curve, type) and curve in _FREE):
-        raise ValueError(f"curve must be a curve of `decay` or its name ({', '.join(CURVES)}), got {curve!r}")
+    by_name = {name.lower(): cls for name, cls in CURVES.items()}
+    if isinstance(curve, str) and curve.lower() in by_name:
+        return by_name[curve.lower()]
+    if not (isinstance(curve, type) and issubclass(curve, DecayCurve) and is_dataclass(curve)):
+        raise ValueError(f"curve must be a curve of `decay` or its name ({', '.join(CURVES)}), or a "
+                         f"dataclass derived from DecayCurve, got {curve!r}")
+    taken = {"scale", "background"} & set(curve.free_numbers())
+    if taken:
+        raise ValueError(f"{curve.__name__} calls a parameter {taken.pop()!r}, which is the name of a part "
+                         "of every fit; rename it")
     return curve
 
 
-def _checked_data(data: Any) -> Counts:
-    if not isinstance(data, (BinnedCounts, KernelCounts)):
+def _checked_data(data: Any) -> counts.Counts:
+    if not isinstance(data, counts.Counts):
         raise TypeError("data must come from rate_since_first, hazard_since_last, interest_kernel or "
                         f"response_kernel (or be BinnedCounts), got {type(data).__name__}")
     return data
 
 
-def _background(data: Counts, background: bool | None) -> bool:
+def _background(data: counts.Counts, background: bool | None) -> bool:
     if background is None:
-        return isinstance(data, KernelCounts)
+        return isinstance(data, counts.KernelCounts)
     if not background and data.model == "logistic":
         raise ValueError("the logistic response kernel needs its background: without it, no history means an "
                          "even chance")
@@ -740,6 +226,9 @@ class DecayFit:
         the curve degenerates. Not the background, for which 0 is a proper value.
     customers, events, parameters
         How many; of the parameters, those that were estimated.
+    determined
+        Whether the data rule out, at the level of 95 %, a half-life ten times as long and one ten times as
+        short (of `BiExponential`: of the fast part). True where the half-life was held fixed.
     intervals
         By parameter, ``(low, high)``; empty if none was asked for.
     level, method
@@ -760,6 +249,7 @@ class DecayFit:
     customers: int
     events: int
     parameters: int
+    determined: bool = True
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
     level: float = 0.95
     method: str = ""
@@ -771,18 +261,55 @@ class DecayFit:
         return self.curve.half_life
 
     @property
+    def half_life_timedelta(self) -> pd.Timedelta:
+        """The half-life as a length of time, as `interest.decayed_sum` takes it.
+
+        Raises
+        ------
+        ValueError
+            If the unit is not hours, days or weeks, or the half-life is beyond 292 years.
+        """
+        if self.unit not in counts.UNITS:
+            raise ValueError(f"a half-life in {self.unit} is no length of time; give the counts one of the "
+                             f"units {', '.join(counts.UNITS)}")
+        try:
+            return self.half_life * counts.UNITS[self.unit]
+        except OverflowError:
+            raise ValueError(f"a half-life of {self.half_life:g} {self.unit} is too long for a "
+                             "pandas.Timedelta; is the fit trustworthy?") from None
+
+    @property
     def interval(self) -> tuple[float, float] | None:
         """Of the half-life; ``None`` if none was asked for."""
         return self.intervals.get("half_life")
 
     @property
     def trustworthy(self) -> bool:
-        """Whether the search converged away from all bounds."""
-        return self.converged and not self.at_bound
+        """Whether the search converged away from all bounds, and the data determine the half-life."""
+        return self.converged and not self.at_bound and self.determined
 
     def rate(self, age: Any) -> Any:
         """Fitted rate at an age; of a logistic model, the log odds after one event of that age."""
         return self.background + self.scale * self.curve(age)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the replicates in the types of JSON; an open upper end of an interval is ``None``.
+
+        Examples
+        --------
+        >>> import json
+        >>> data = counts.BinnedCounts([[80, 40, 20, 10]], [[1, 1, 1, 1]], "poisson", "weeks", "one shop")
+        >>> json.loads(json.dumps(fit_decay(data).to_dict()))["curve"]
+        'Exponential'
+        """
+        own = {f.name: float(getattr(self.curve, f.name)) for f in fields(self.curve)}
+        plain = {f.name: getattr(self, f.name) for f in fields(self)}
+        del plain["replicates"]
+        ends = {name: [low, high if math.isfinite(high) else None]
+                for name, (low, high) in self.intervals.items()}
+        return {**plain, "curve": type(self.curve).__name__, "curve_parameters": own,
+                "half_life": float(self.half_life), "at_bound": list(self.at_bound), "intervals": ends,
+                "trustworthy": self.trustworthy}
 
     def __str__(self) -> str:
         text = f"{type(self.curve).__name__}: half-life {self.half_life:.3g}"
@@ -793,6 +320,8 @@ class DecayFit:
             text += "; NOT CONVERGED"
         if self.at_bound:
             text += f"; ON A BOUND: {', '.join(self.at_bound)}"
+        elif not self.determined:
+            text += f"; NOT DETERMINED within a factor of {_FAR:g}"
         if self.replicates is not None:
             doubtful = int((self.replicates["at_bound"] | ~self.replicates["converged"]).sum())
             if doubtful:
@@ -806,25 +335,28 @@ def _values(curve: DecayCurve, scale: float, background: float) -> dict[str, flo
     return {"half_life": curve.half_life, **own, "scale": scale, "background": background}
 
 
-def fit_decay(data: Counts, curve: type[DecayCurve] | str = Exponential, *, background: bool | None = None,
-              half_life: float | None = None, interval: str | None = None, replicates: int = 200,
-              level: float = 0.95, seed: int = 0, progress: bool | None = None) -> DecayFit:
+def fit_decay(data: counts.Counts, curve: type[DecayCurve] | str = Exponential, *,
+              background: bool | None = None, half_life: float | None = None, interval: str | None = None,
+              replicates: int = 200, level: float = 0.95, seed: int = 0, progress: bool | None = None
+              ) -> DecayFit:
     r"""Maximum-likelihood estimate of a decay curve: :math:`f(a) = \mu + s\,w(a)`.
 
     Parameters
     ----------
     data
-        Sufficient statistics from `rate_since_first`, `hazard_since_last`, `interest_kernel` or
+        Sufficient statistics from `counts.rate_since_first`, `hazard_since_last`, `interest_kernel` or
         `response_kernel`: they carry the definition and the unit.
     curve
-        A curve of `decay`, as class or name.
+        A curve of `decay`, as class or name (in any case), or a class of your own derived from
+        `decay.DecayCurve`.
     background
         Whether there is a constant part :math:`\mu` that does not decay. Default: only for the kernels.
     half_life
         Held fixed at this value, in the unit of ``data``, while everything else is fitted (not for
         `BiExponential`, which has no single half-life, and without interval); ``None``: estimated.
     interval
-        ``"bootstrap"``: refit on resampled customers, percentiles for all parameters. ``"profile"``:
+        ``"bootstrap"``: refit on resampled customers (at least ten), percentiles for all parameters.
+        ``"profile"``:
         half-lives whose likelihood is not significantly below the maximum; it takes all events to be
         independent given the curve, so it is too narrow when they come in bursts. An end that the data leave
         open is 0 or infinite. ``None``: no interval.
@@ -838,7 +370,7 @@ def fit_decay(data: Counts, curve: type[DecayCurve] | str = Exponential, *, back
     Returns
     -------
     DecayFit
-        Its ``converged`` and ``at_bound`` say whether to believe it.
+        Whether to believe it, its ``trustworthy`` says; why, ``converged``, ``at_bound``, ``determined``.
 
     Raises
     ------
@@ -854,9 +386,9 @@ def fit_decay(data: Counts, curve: type[DecayCurve] | str = Exponential, *, back
 
     Examples
     --------
+    >>> from interestdecay_lib.counts import rate_since_first
     >>> from interestdecay_lib.datasets import load_cdnow
-    >>> counts = rate_since_first(load_cdnow())
-    >>> fit = fit_decay(counts, interval="profile")
+    >>> fit = fit_decay(rate_since_first(load_cdnow()), "exponential", interval="profile")
     >>> print(fit)
     Exponential: half-life 50.2 [48.3, 52.2] weeks (rate since first purchase)
     >>> fit.converged, fit.at_bound
@@ -871,12 +403,10 @@ def fit_decay(data: Counts, curve: type[DecayCurve] | str = Exponential, *, back
     if half_life is not None and (interval or cls is BiExponential):
         raise ValueError("a half_life that is held fixed goes with interval=None and a curve with a single "
                          f"half-life, got interval={interval!r} and {cls.__name__}")
-    model = _Model(data, cls, with_background, data._sums(np.ones(len(data))))
-    fixed = None if half_life is None else _check_positive(half_life, "half_life", f"in {data.unit}")
-    best = _maximise(model, model.starts(), fixed)
-    fitted, scale, constant = model.split(best.theta)
-    fit = DecayFit(fitted, scale, constant, data.unit, data.definition, best.log_likelihood, best.converged,
-                   best.at_bound, len(data), data.total_events, len(model.names) - (fixed is not None))
+    fixed = None if half_life is None else check_positive(half_life, "half_life", f"in {data.unit}")
+    model, best, fit = _fit(data, cls, with_background, fixed)
+    if fixed is None:
+        fit = replace(fit, determined=_determined(model, best))
     if interval == "profile":
         return replace(fit, intervals={"half_life": _profile_interval(model, best, level)}, level=level,
                        method=interval)
@@ -890,7 +420,17 @@ def fit_decay(data: Counts, curve: type[DecayCurve] | str = Exponential, *, back
     return fit
 
 
-def _bootstrap(data: Counts, cls: type[DecayCurve], background: bool, best: _Optimum, replicates: int,
+def _fit(data: counts.Counts, cls: type[DecayCurve], background: bool, fixed: float | None = None
+         ) -> tuple[_Model, _Optimum, DecayFit]:
+    model = _Model(data, cls, background, data.sums(np.ones(len(data))))
+    best = _maximise(model, model.starts(), fixed)
+    fitted, scale, constant = model.split(best.theta)
+    return model, best, DecayFit(
+        fitted, scale, constant, data.unit, data.definition, best.log_likelihood, best.converged,
+        best.at_bound, len(data), data.total_events, len(model.names) - (fixed is not None))
+
+
+def _bootstrap(data: counts.Counts, cls: type[DecayCurve], background: bool, best: _Optimum, replicates: int,
                seed: int, progress: bool | None) -> pd.DataFrame:
     if isinstance(replicates, bool) or not isinstance(replicates, (int, np.integer)) or replicates < 2:
         raise ValueError(f"replicates must be a whole number of at least 2, got {replicates!r}")
@@ -901,7 +441,7 @@ def _bootstrap(data: Counts, cls: type[DecayCurve], background: bool, best: _Opt
     rows = []
     for _ in _steps(int(replicates), f"{cls.__name__}: resampling customers", progress):
         weights = rng.multinomial(n, np.full(n, 1 / n)).astype(float)
-        model = _Model(data, cls, background, data._sums(weights))
+        model = _Model(data, cls, background, data.sums(weights))
         found = _maximise(model, [best.theta])
         rows.append({**_values(*model.split(found.theta)), "converged": found.converged,
                      "at_bound": bool(found.at_bound)})
@@ -931,8 +471,9 @@ def _profile_interval(model: _Model, best: _Optimum, level: float) -> tuple[floa
     return edges[0], edges[1]
 
 
-def profile_likelihood(data: Counts, half_lives: ArrayLike, curve: type[DecayCurve] | str = Exponential, *,
-                       background: bool | None = None) -> np.ndarray:
+def profile_likelihood(data: counts.Counts, half_lives: ArrayLike,
+                       curve: type[DecayCurve] | str = Exponential, *, background: bool | None = None
+                       ) -> np.ndarray:
     """Largest log likelihood at each given half-life, all other parameters free.
 
     Parameters
@@ -954,8 +495,8 @@ def profile_likelihood(data: Counts, half_lives: ArrayLike, curve: type[DecayCur
 
     Examples
     --------
-    >>> counts = BinnedCounts([[8, 4, 2, 1]], np.ones((1, 4)), "poisson", "weeks", "four weeks of one shop")
-    >>> at = profile_likelihood(counts, [0.5, 1, 2])
+    >>> shop = counts.BinnedCounts([[8, 4, 2, 1]], np.ones((1, 4)), "poisson", "weeks", "four weeks")
+    >>> at = profile_likelihood(shop, [0.5, 1, 2])
     >>> int(at.argmax())
     1
     """
@@ -963,7 +504,7 @@ def profile_likelihood(data: Counts, half_lives: ArrayLike, curve: type[DecayCur
     wanted = np.atleast_1d(np.asarray(half_lives, dtype=float))
     if not (np.isfinite(wanted) & (wanted > 0)).all():
         raise ValueError(f"half_lives must be positive and finite, got {half_lives!r}")
-    model = _Model(data, cls, _background(data, background), data._sums(np.ones(len(data))))
+    model = _Model(data, cls, _background(data, background), data.sums(np.ones(len(data))))
     if "half_life" not in model.names:
         raise ValueError(f"{cls.__name__} has no single half-life to profile")
     result = np.empty(wanted.shape)
@@ -976,14 +517,14 @@ def profile_likelihood(data: Counts, half_lives: ArrayLike, curve: type[DecayCur
 # -- several curves -----------------------------------------------------------------------------------------
 
 
-def _fit_free(data: Counts, sums: _Sums, weights: np.ndarray) -> np.ndarray:
+def _fit_free(data: counts.Counts, sums: counts.Sums, weights: np.ndarray) -> np.ndarray:
     """One free rate for each age, at least a thousandth of the mean rate.
 
     Without that floor an age without event in one half would forbid events of that age in the other.
     """
     unit = sums.events / sums.exposure.sum()
-    if isinstance(data, BinnedCounts):
-        return np.maximum(np.nan_to_num(data._free_rates(weights), nan=unit), 1e-3 * unit)
+    if isinstance(data, counts.BinnedCounts):
+        return np.maximum(np.nan_to_num(data.free_rates(weights), nan=unit), 1e-3 * unit)
 
     def objective(x: np.ndarray) -> tuple[float, np.ndarray]:
         value, by_rate, _ = sums.likelihood(x * unit, 0.0)
@@ -994,9 +535,9 @@ def _fit_free(data: Counts, sums: _Sums, weights: np.ndarray) -> np.ndarray:
     return found.x * unit
 
 
-def _fit_undecayed(data: Counts, sums: _Sums, background: bool) -> tuple[float, float]:
+def _fit_undecayed(data: counts.Counts, sums: counts.Sums, background: bool) -> tuple[float, float]:
     """The same rate at every age, and the background: for a kernel, a count that never forgets."""
-    if isinstance(data, BinnedCounts):
+    if isinstance(data, counts.BinnedCounts):
         share = sums.events / sums.exposure.sum()
         return (-math.log1p(-share) if data.model == "hazard" else share), 0.0
     logistic = data.model == "logistic"
@@ -1014,7 +555,7 @@ def _fit_undecayed(data: Counts, sums: _Sums, background: bool) -> tuple[float, 
     return float(scale * unit), float(constant * unit)
 
 
-def compare_curves(data: Counts, curves: Sequence[type[DecayCurve] | str] | None = None, *,
+def compare_curves(data: counts.Counts, curves: Sequence[type[DecayCurve] | str] | None = None, *,
                    reference: type[DecayCurve] | str = Exponential, background: bool | None = None,
                    replicates: int = 100, level: float = 0.95, seed: int = 0, progress: bool | None = None
                    ) -> pd.DataFrame:
@@ -1056,7 +597,7 @@ def compare_curves(data: Counts, curves: Sequence[type[DecayCurve] | str] | None
     --------
     >>> rng = np.random.default_rng(0)
     >>> events = rng.poisson(np.exp2(-np.arange(20) / 5), size=(200, 20))
-    >>> simulated = BinnedCounts(events, np.ones((200, 20)), "poisson", "weeks", "simulated rate")
+    >>> simulated = counts.BinnedCounts(events, np.ones((200, 20)), "poisson", "weeks", "simulated rate")
     >>> table = compare_curves(simulated, ["Exponential", "Gaussian", "Hyperbolic"], replicates=20)
     >>> table.index[0], table.index[-1]
     ('Exponential', 'no decay')
@@ -1083,7 +624,7 @@ def compare_curves(data: Counts, curves: Sequence[type[DecayCurve] | str] | None
     def score(weights: np.ndarray, warm: list | None) -> tuple[np.ndarray, list, np.ndarray]:
         """Held-out log likelihoods summed over both directions, where the searches ended, which converged."""
         totals, ends, good = np.zeros(len(names) + len(extra)), [], np.ones(len(names), dtype=bool)
-        pooled = [data._sums(weights * half) for half in halves]
+        pooled = [data.sums(weights * half) for half in halves]
         for direction, train in enumerate(halves):
             fitted_to, held_out = pooled[direction], pooled[1 - direction].likelihood
             ends.append([])
@@ -1110,8 +651,8 @@ def compare_curves(data: Counts, curves: Sequence[type[DecayCurve] | str] | None
         gains.append(1000 * (resampled - resampled[0]) / n)
         good &= converged
     table = pd.DataFrame(index=pd.Index([*names, *extra], name="curve"))
-    fits = [fit_decay(data, cls, background=with_background) for cls in classes]
-    undecayed = 1 + (with_background and isinstance(data, KernelCounts))
+    fits = [_fit(data, cls, with_background)[2] for cls in classes]
+    undecayed = 1 + (with_background and isinstance(data, counts.KernelCounts))
     table["parameters"] = [fit.parameters for fit in fits] + [len(data.age), undecayed][-len(extra):]
     table["gain"] = 1000 * (totals - totals[0]) / n
     drawn = np.array(gains).reshape(-1, len(table))

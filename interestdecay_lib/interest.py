@@ -16,15 +16,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Self
 
 import numpy as np
 import pandas as pd
 from scipy.linalg.blas import dtbsv
 
-from interestdecay_lib._arguments import duration, floats, instant, is_number, moment
+from interestdecay_lib._arguments import duration, floats, instant
+from interestdecay_lib.counter import DecayedCounter
 from interestdecay_lib.decay import DecayCurve, Exponential
 from interestdecay_lib.event_log import check_same_kind, moment_in, rows_named, timestamps
 
@@ -407,116 +406,3 @@ def _solve(sums: np.ndarray, ticks: np.ndarray, codes: np.ndarray, half_life: fl
     if not math.isfinite(carried):                           # once infinite, all later sums are inf or nan
         raise ValueError("a decayed sum exceeds the range of double precision; scale the weights down")
     return True
-
-
-# --- a stream ---
-
-@dataclass
-class DecayedCounter:
-    r"""A counter that forgets: two numbers, whatever the length of the history.
-
-    It keeps the sum `value` :math:`= \sum_j v_j 2^{-(T - t_j)/h}` and its date `time`,
-    :math:`T = \max_j t_j`.
-    A newer event first ages the sum, a late one is aged itself; both cost the same. The order of events does
-    not matter beyond rounding, and nothing grows with time, so nothing overflows.
-
-    Parameters
-    ----------
-    half_life
-        A number (then times are numbers in the same unit), or a length of time such as ``"7D"`` or a
-        `pandas.Timedelta` (then times are dates).
-    value, time
-        The state to continue from, as stored; a new counter is empty.
-
-    Raises
-    ------
-    ValueError
-        For a half-life that is not above 0, times or weights that are missing or infinite, and questions
-        about the past.
-    TypeError
-        For a number where a date is due, and the reverse.
-
-    Examples
-    --------
-    >>> interest = DecayedCounter(half_life=7)
-    >>> for day in (0, 7):
-    ...     interest.add(day)
-    >>> interest.value_at(7), interest.value_at(21)
-    (1.5, 0.375)
-    >>> phone = DecayedCounter(half_life=7)
-    >>> phone.add(14, weight=2.0)
-    >>> interest.merge(phone).value_at(21)
-    1.375
-    """
-
-    half_life: float | HalfLife
-    value: float = 0.0
-    time: float | pd.Timestamp | None = None
-
-    def __post_init__(self) -> None:
-        if is_number(self.half_life):
-            if not (math.isfinite(self.half_life) and self.half_life > 0):
-                raise ValueError(f"half_life must be a number above 0, but {self.half_life!r} was given")
-            self.half_life = float(self.half_life)
-        else:
-            self.half_life = duration(self.half_life, "half_life")
-        if self.time is None and self.value != 0:
-            raise ValueError(f"value={self.value!r} was given without the time at which it held")
-        self.value = _finite(self.value, "value")
-        if self.time is not None:
-            self.time = self._instant(self.time)
-
-    def add(self, t: float | str | datetime, weight: float = 1.0) -> None:
-        """Count an event at time `t`, which may be older than the last one."""
-        self._absorb(self._instant(t), _finite(weight, "weight"))
-
-    def value_at(self, t: float | str | datetime) -> float:
-        """The decayed sum at time `t`, not earlier than the last event. An empty counter has 0."""
-        t = self._instant(t)
-        if self.time is None:
-            return 0.0
-        if t < self.time:
-            raise ValueError(
-                f"value_at({t}) lies before the last event at {self.time}; a counter keeps no history, so it "
-                "cannot answer about the past: ask before adding, or sum over the log with decayed_sum"
-            )
-        return self.value * self._kept(t - self.time)
-
-    def merge(self, other: DecayedCounter) -> Self:
-        """Add the events of another counter of the same half-life to this one, and return this one."""
-        if not isinstance(other, DecayedCounter):
-            raise TypeError(f"merge needs another DecayedCounter, but got {type(other).__name__}")
-        if type(other.half_life) is not type(self.half_life) or other.half_life != self.half_life:
-            raise ValueError(f"the half-lives differ: {self.half_life} here, {other.half_life} there")
-        if other.time is not None:
-            self._absorb(other.time, other.value)
-        return self
-
-    def _absorb(self, t: float | pd.Timestamp, value: float) -> None:
-        if self.time is None:
-            self.value, self.time = value, t
-        elif t >= self.time:
-            self.value, self.time = self.value * self._kept(t - self.time) + value, t
-        else:
-            self.value += value * self._kept(self.time - t)
-        if not math.isfinite(self.value):
-            raise ValueError("the sum leaves the range of double precision: use smaller weights")
-
-    def _kept(self, age: float | pd.Timedelta) -> float:
-        return 2.0 ** -(age / self.half_life)
-
-    def _instant(self, t: object) -> float | pd.Timestamp:
-        if isinstance(self.half_life, float):
-            if not is_number(t):
-                raise TypeError(f"half_life={self.half_life} is a number, so times are numbers, not {t!r}")
-            return _finite(t, "time")
-        if is_number(t):
-            raise TypeError(f"half_life={self.half_life} is a length of time, so times are dates, not {t!r}")
-        return moment(t, "time")
-
-
-def _finite(number: float, what: str) -> float:
-    number = float(number)
-    if not math.isfinite(number):
-        raise ValueError(f"{what} must be a finite number, but {number!r} was given")
-    return number

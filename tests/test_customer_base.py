@@ -1,5 +1,7 @@
 """The customer-base models against published numbers, their definition, simulation and large counts."""
 
+import dataclasses
+import tracemalloc
 import warnings
 from functools import cache
 from importlib.util import find_spec
@@ -15,8 +17,8 @@ from scipy.integrate import quad
 from scipy.special import betaln, gammaln, hyp2f1, roots_genlaguerre, roots_jacobi
 from sklearn.metrics import log_loss, roc_auc_score
 
-from interestdecay_lib import event_log, tasks
-from interestdecay_lib.customer_base import BGNBD, NBD, ParetoNBD
+from interestdecay_lib import customer_base, event_log, tasks
+from interestdecay_lib.customer_base import BGNBD, NBD, GammaGamma, ParetoNBD
 from interestdecay_lib.datasets import load_cdnow
 
 MODELS = [NBD(0.8, 6.0), ParetoNBD(0.553, 10.578, 0.606, 11.669), BGNBD(0.243, 4.414, 0.793, 2.426)]
@@ -487,8 +489,6 @@ def test_other_bad_input(model):
 
 
 def test_a_search_that_stops_short_is_not_returned(monkeypatch):
-    from interestdecay_lib import customer_base
-
     def lazy(fun, start, **options):
         options["options"] = {"maxiter": 2}
         return minimize(fun, start, **options)
@@ -497,3 +497,165 @@ def test_a_search_that_stops_short_is_not_returned(monkeypatch):
     monkeypatch.setattr(customer_base, "minimize", lazy)
     with pytest.raises(RuntimeError, match="BGNBD was not fitted"):
         BGNBD.fit(*_cdnow(True, "1997-10-01")[:3])
+
+
+# -- many customers ------------------------------------------------------------------------------------------
+
+
+@given(p=st.floats(0.05, 3000), q=st.floats(0.05, 60), A=st.floats(0.05, 500), B=st.floats(0.05, 500),
+       L=st.floats(0.01, 500))
+@settings(deadline=None)
+def test_the_quadrature_is_that_of_four_hundred_nodes(p, q, A, B, L):
+    """In another variable, u itself, in twenty pieces that grow; and the slopes by central differences."""
+    def reference(p, A, q, B):
+        end = min(L, A * np.expm1(min(40 / p, 700)), B * np.expm1(min(40 / q, 700)))
+        edges = end * np.append(0, 2.0 ** np.arange(-30, 1))
+        node, weight = np.polynomial.legendre.leggauss(40)
+        u = edges[:-1, None] + np.diff(edges)[:, None] * (node + 1) / 2
+        log = -p * np.log1p(u / A) - q * np.log1p(u / B)
+        return np.log(np.sum(np.exp(log) * weight * np.diff(edges)[:, None] / 2))
+
+    value, slopes = customer_base._log_fade(p, A, q, B, L)
+    given_ = np.array([p, A, q, B])
+    assert value == pytest.approx(reference(*given_), rel=1e-11, abs=1e-11)
+    assert customer_base._log_fade(p, A, q, B, L, slopes=False) == (value, None)
+    for i in range(4):
+        step = 1e-4 * given_[i] * (np.arange(4) == i)
+        numeric = (reference(*(given_ + step)) - reference(*(given_ - step))) / (2 * step[i])
+        assert slopes[i] == pytest.approx(numeric, rel=1e-4, abs=1e-7)
+
+
+@each_model
+def test_a_fit_that_begins_on_a_sample_ends_where_the_plain_one_does(model, monkeypatch):
+    rng = np.random.default_rng(6)
+    table = model.simulate(rng.uniform(20, 60, 6000), 0.0, rng)
+    plain = type(model).fit(table)
+    monkeypatch.setattr(customer_base, "_SAMPLE", 1000)
+    assert type(model).fit(table).parameters == pytest.approx(plain.parameters, rel=1e-5)
+    twice = pd.concat([table, table])                # equal customers are computed once
+    assert type(model).fit(twice).parameters == pytest.approx(plain.parameters, rel=1e-5)
+
+
+@each_model
+def test_parts_make_no_difference(model, monkeypatch):
+    rng = np.random.default_rng(7)
+    known = model.simulate(rng.uniform(20, 60, 500), 0.0, rng)[["frequency", "recency", "T"]].to_numpy().T
+    uses = (model.log_likelihood, model.probability_alive, lambda *c: model.probability_return(9.0, *c),
+            lambda *c: model.expected_purchases([[9.0], [3.0]], *c))
+    whole = [use(*known) for use in uses]
+    monkeypatch.setattr(customer_base, "_BLOCK", 64)
+    for use, expected in zip(uses, whole, strict=True):
+        np.testing.assert_allclose(use(*known), expected, rtol=1e-12)
+
+
+@each_model
+def test_forecasts_take_no_more_than_a_few_numbers_a_customer(model):
+    rng = np.random.default_rng(8)
+    known = model.simulate(rng.uniform(20, 60, 100_000), 0.0, rng)[["frequency", "recency", "T"]].to_numpy().T
+    for forecast in (model.expected_purchases, model.probability_return):
+        tracemalloc.start()
+        forecast(26.0, *known)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 400 * known.shape[1], "bytes: a million customers take less than 400 MB"
+
+
+# -- tables and Series ---------------------------------------------------------------------------------------
+
+
+@each_model
+def test_a_table_is_fitted_and_series_give_series(model):
+    table = tasks.calibration_holdout(load_cdnow(sample=True), "1997-10-01")
+    assert type(model).fit(table) == _fitted(type(model))
+    columns = [table[name] for name in ("frequency", "recency", "T")]
+    for forecast in (model.probability_alive, lambda *c: model.expected_purchases(9, *c),
+                     lambda *c: model.probability_return(9, *c)):
+        result, plain = forecast(*columns), forecast(*(column.to_numpy() for column in columns))
+        assert isinstance(result, pd.Series) and isinstance(plain, np.ndarray)
+        pd.testing.assert_series_equal(result, pd.Series(plain, index=table.index))
+        with pytest.raises(ValueError, match="do not have one index in one order"):
+            forecast(columns[0], columns[1].iloc[::-1], columns[2])
+    with pytest.raises(ValueError, match="one index in one order"):
+        type(model).fit(columns[0], columns[1].iloc[::-1], columns[2])
+    for bad in ((table.drop(columns="T"),), (table, columns[1]), (table, None, columns[2])):
+        with pytest.raises(ValueError, match="must come alone and have the columns frequency, recency and T"):
+            type(model).fit(*bad)
+
+
+@each_model
+def test_what_only_looks_like_a_number_is_refused(model):
+    days = pd.to_timedelta([3, 4], "D")
+    for customer in (("1", 2.0, 3.0), ([True, False], 2.0, 3.0), (1, days, 3.0), (1, 2.0, ["3", "4"])):
+        with pytest.raises(TypeError, match=r"must be (real|plain) numbers"):
+            model.probability_alive(*customer)
+    with pytest.raises(TypeError, match="t must be real numbers"):
+        model.expected_purchases("1")
+    for wrong in (True, "1", None):
+        with pytest.raises(ValueError, match="needs positive parameters, got r="):
+            type(model)(wrong, *list(model.parameters.values())[1:])
+
+
+# -- spending ------------------------------------------------------------------------------------------------
+
+
+def _spending():
+    log = event_log.merge_same_day(tasks.as_of(load_cdnow(sample=True), "1997-10-01"))
+    repeats = log[log["user_id"].duplicated()].groupby("user_id")["value"]
+    return repeats.size(), repeats.mean()
+
+
+def test_the_spending_of_the_sample_as_published():
+    """Fader and Hardie (2013): 946 customers, mean 35.08 dollars."""
+    x, m = _spending()
+    assert len(x) == 946 and m.mean() == pytest.approx(35.08, abs=5e-3)
+    model = GammaGamma.fit(x, m)
+    assert {name: round(value, 2) for name, value in model.parameters.items()} == {
+        "p": 6.25, "q": 3.74, "gamma": 15.44}
+    value = model.log_likelihood(x, m)
+    for name, number in model.parameters.items():
+        for factor in (0.99, 1.01):
+            assert dataclasses.replace(model, **{name: number * factor}).log_likelihood(x, m) < value
+    assert GammaGamma.fit(x, 100 * m).gamma == pytest.approx(100 * model.gamma, rel=1e-4)    # in cents
+
+
+def test_spending_by_integration_over_the_customers():
+    model, x, m = GammaGamma(6.25, 3.74, 15.44), 3, 41.0
+
+    def joint(nu):                                       # density of the mean of x purchases, and of nu
+        return (stats.gamma(model.p * x, scale=1 / (nu * x)).pdf(m)
+                * stats.gamma(model.q, scale=1 / model.gamma).pdf(nu))
+
+    whole = quad(joint, 0, 5, epsabs=0, epsrel=1e-10)[0]
+    assert np.exp(model.log_likelihood(x, m)) == pytest.approx(whole, rel=1e-8)
+    mean = quad(lambda nu: model.p / nu * joint(nu), 0, 5, epsabs=0, epsrel=1e-10)[0] / whole
+    assert model.expected_value(x, m) == pytest.approx(mean, rel=1e-8)
+    assert model.expected_value(0, 0) == pytest.approx(model.p * model.gamma / (model.q - 1))
+    assert GammaGamma(2.0, 0.8, 1.0).expected_value(0, 0) == np.inf
+
+
+def test_spending_is_recovered_from_simulated_customers():
+    rng = np.random.default_rng(1)
+    nu = rng.gamma(3.0, 1 / 20.0, 20_000)
+    x = rng.integers(0, 8, 20_000)
+    m = rng.gamma(np.maximum(5.0 * x, 1)) / (nu * np.maximum(x, 1))
+    found = GammaGamma.fit(x, m)
+    assert list(found.parameters.values()) == pytest.approx([5, 3, 20], rel=0.06)
+
+
+def test_spending_refuses_nonsense():
+    x, m = _spending()
+    assert isinstance(GammaGamma(6.25, 3.74, 15.44).expected_value(x, m), pd.Series)
+    for given_, kind, message in (
+        (([1.5, 2], [1, 2]), ValueError, "whole numbers"),
+        (([1, 2], [-1, 2]), ValueError, "monetary must be finite and not negative"),
+        (([1, 2], [0, 2]), ValueError, "1 spent nothing"),
+        (([0, 2], [0, 2]), ValueError, "at least two customers who bought again, got 1"),
+        (([1, 2], [1, 2, 3]), ValueError, "one entry a customer"),
+        ((x, m.iloc[::-1]), ValueError, "one index in one order"),
+        ((["1", "2"], [1, 2]), TypeError, "frequency must be real numbers"),
+        (([1, 2, 1], [5, 5, 5]), RuntimeError, "do the values differ"),
+    ):
+        with pytest.raises(kind, match=message):
+            GammaGamma.fit(*given_)
+    with pytest.raises(ValueError, match="GammaGamma needs positive parameters, got q="):
+        GammaGamma(1, 0, 1)

@@ -1,5 +1,7 @@
 """Fitted decay curves against closed forms, likelihoods in loops, GLMs, known truths and measured values."""
 
+import dataclasses
+import json
 import math
 
 import numpy as np
@@ -10,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
-from interestdecay_lib import datasets, decay, fitting
-from interestdecay_lib.fitting import BinnedCounts, compare_curves, fit_decay
+from interestdecay_lib import counts, datasets, decay, fitting, interest
+from interestdecay_lib.counts import BinnedCounts
+from interestdecay_lib.fitting import compare_curves, fit_decay
 
 EXACT = {
     "Exponential": decay.Exponential(9),
@@ -32,17 +35,17 @@ def cdnow():
 
 @pytest.fixture(scope="module")
 def rate(cdnow):
-    return fitting.rate_since_first(cdnow)
+    return counts.rate_since_first(cdnow)
 
 
 @pytest.fixture(scope="module")
 def hazard(cdnow):
-    return fitting.hazard_since_last(cdnow)
+    return counts.hazard_since_last(cdnow)
 
 
 @pytest.fixture(scope="module")
 def kernel(cdnow):
-    return fitting.interest_kernel(cdnow)
+    return counts.interest_kernel(cdnow)
 
 
 @pytest.fixture(scope="module")
@@ -59,10 +62,10 @@ def responses():
 
 def all_definitions(log, responses):
     return [
-        fitting.rate_since_first(log, 20),
-        fitting.hazard_since_last(log, 20),
-        fitting.interest_kernel(log),
-        fitting.response_kernel(responses["user_id"], responses["day"], responses["clicked"]),
+        counts.rate_since_first(log, 20),
+        counts.hazard_since_last(log, 20),
+        counts.interest_kernel(log),
+        counts.response_kernel(responses["user_id"], responses["day"], responses["clicked"]),
     ]
 
 
@@ -80,7 +83,7 @@ def by_customer(log):
 
 @pytest.mark.parametrize(("unit", "width", "periods"), [("weeks", 7, 77), ("days", 1, 30)])
 def test_rate_since_first_is_what_a_loop_counts(small, unit, width, periods):
-    data, lives = fitting.rate_since_first(small, periods, unit), by_customer(small)
+    data, lives = counts.rate_since_first(small, periods, unit), by_customer(small)
     end = max(map(max, lives.values()))
     for row, days in enumerate(lives.values()):
         for k in range(1, periods + 1):
@@ -91,7 +94,7 @@ def test_rate_since_first_is_what_a_loop_counts(small, unit, width, periods):
 
 
 def test_hazard_since_last_is_what_a_loop_counts(small):
-    data, lives = fitting.hazard_since_last(small, 40), by_customer(small)
+    data, lives = counts.hazard_since_last(small, 40), by_customer(small)
     end = max(map(max, lives.values()))
     for row, days in enumerate(lives.values()):
         events, at_risk = np.zeros(40), np.zeros(40)
@@ -108,30 +111,30 @@ def test_hazard_since_last_is_what_a_loop_counts(small):
 def weekly(small):
     lives = by_customer(small)
     weeks = (max(map(max, lives.values())) + 1) // 7
-    counts = np.zeros((len(lives), weeks))
+    table = np.zeros((len(lives), weeks))
     for row, days in enumerate(lives.values()):
         for day in days:
             if day < 7 * weeks:
-                counts[row, day // 7] += 1
-    return counts
+                table[row, day // 7] += 1
+    return table
 
 
 @pytest.mark.parametrize("name", ["Exponential", "BiExponential"])
 def test_interest_kernel_has_the_likelihood_of_a_loop(small, name):
-    data, counts, curve = fitting.interest_kernel(small), weekly(small), EXACT[name]
+    data, lived, curve = counts.interest_kernel(small), weekly(small), EXACT[name]
     scale, background = 0.05, 0.01
     expected = 0.0
-    for own in counts:
+    for own in lived:
         active = np.flatnonzero(own)
         for week in range(active[0] + 1 if len(active) else len(own), len(own)):
             mean = background + sum(own[j] * scale * curve(float(week - j)) for j in active if j < week)
             expected += stats.poisson.logpmf(own[week], mean)
-    value = data._sums(ones(data)).likelihood(scale * curve(data.age), background)[0]
+    value = data.sums(ones(data)).likelihood(scale * curve(data.age), background)[0]
     assert value == pytest.approx(expected, rel=1e-12)
 
 
 def test_response_kernel_has_the_likelihood_of_a_loop(responses):
-    data = fitting.response_kernel(responses["user_id"], responses["day"], responses["clicked"])
+    data = counts.response_kernel(responses["user_id"], responses["day"], responses["clicked"])
     curve, expected = decay.Exponential(5), 0.0
     for _, own in responses.groupby("user_id"):
         day, clicked = own["day"].to_numpy(), own["clicked"].to_numpy()
@@ -139,13 +142,13 @@ def test_response_kernel_has_the_likelihood_of_a_loop(responses):
             clicks = day[(clicked == 1) & (day < now)]
             log_odds = -2 + sum(0.8 * curve(now - d) for d in clicks)
             expected += stats.bernoulli.logpmf(outcome, 1 / (1 + math.exp(-log_odds)))
-    value = data._sums(ones(data)).likelihood(0.8 * curve(data.age), -2.0)[0]
+    value = data.sums(ones(data)).likelihood(0.8 * curve(data.age), -2.0)[0]
     assert value == pytest.approx(expected, rel=1e-10)
 
 
 def test_a_click_at_the_same_moment_is_no_history():
     """Of two impressions at one time neither can answer to the other's click."""
-    data = fitting.response_kernel([1, 1, 1, 2, 2], [0.0, 0.0, 2.0, 2.0, 5.0], [1, 0, 1, 0, 1])
+    data = counts.response_kernel([1, 1, 1, 2, 2], [0.0, 0.0, 2.0, 2.0, 5.0], [1, 0, 1, 0, 1])
     assert data.age.tolist() == [2.0]
     assert data.history.toarray().tolist() == [[0], [0], [1], [0], [0]]
 
@@ -154,14 +157,14 @@ def test_binned_likelihoods_are_those_of_scipy():
     rng = np.random.default_rng(3)
     exposure = rng.integers(1, 6, size=(40, 8)).astype(float)
     f = np.linspace(0.5, 0.05, 8)
-    counts = rng.poisson(exposure * f)
-    poisson = BinnedCounts(counts, exposure, "poisson", "weeks", "simulated")
-    assert poisson._sums(np.ones(40)).likelihood(f, 0.0)[0] == pytest.approx(
-        stats.poisson.logpmf(counts, exposure * f).sum(), rel=1e-12)
+    events = rng.poisson(exposure * f)
+    poisson = BinnedCounts(events, exposure, "poisson", "weeks", "simulated")
+    assert poisson.sums(np.ones(40)).likelihood(f, 0.0)[0] == pytest.approx(
+        stats.poisson.logpmf(events, exposure * f).sum(), rel=1e-12)
     ended = rng.binomial(exposure.astype(int), 1 - np.exp(-f))
     spells = BinnedCounts(ended, exposure, "hazard", "weeks", "simulated")
     each = ended * np.log(1 - np.exp(-f)) - (exposure - ended) * f  # one Bernoulli a spell
-    assert spells._sums(np.ones(40)).likelihood(f, 0.0)[0] == pytest.approx(each.sum(), rel=1e-12)
+    assert spells.sums(np.ones(40)).likelihood(f, 0.0)[0] == pytest.approx(each.sum(), rel=1e-12)
 
 
 def test_weights_count_a_customer_as_often_as_they_say(small, responses):
@@ -169,8 +172,8 @@ def test_weights_count_a_customer_as_often_as_they_say(small, responses):
     for data in all_definitions(small, responses):
         n = len(data)
         weights = np.random.default_rng(1).integers(0, 3, n).astype(float)
-        whole = data._sums(weights).likelihood(0.02 * np.ones(len(data.age)), 0.01)
-        single = [data._sums(np.eye(n)[i]).likelihood(0.02 * np.ones(len(data.age)), 0.01) for i in range(n)]
+        whole = data.sums(weights).likelihood(0.02 * np.ones(len(data.age)), 0.01)
+        single = [data.sums(np.eye(n)[i]).likelihood(0.02 * np.ones(len(data.age)), 0.01) for i in range(n)]
         assert whole[0] == pytest.approx(sum(w * one[0] for w, one in zip(weights, single, strict=True)))
         np.testing.assert_allclose(
             whole[1], sum(w * one[1] for w, one in zip(weights, single, strict=True)), atol=1e-9)
@@ -185,7 +188,7 @@ def test_the_gradient_is_that_of_finite_differences(name, background, small, res
     for data in all_definitions(small, responses):
         if data.model == "logistic" and not background:
             continue
-        model = fitting._Model(data, decay.CURVES[name], background, data._sums(ones(data)))
+        model = fitting._Model(data, decay.CURVES[name], background, data.sums(ones(data)))
         for theta in list(model.starts())[1:3]:
             theta = theta + 0.05 * np.arange(1, len(theta) + 1)
             found = model.objective(theta)[1]
@@ -242,7 +245,7 @@ def test_the_hazard_is_a_binomial_regression_with_cloglog_link(hazard):
 
 
 def test_the_response_model_is_a_logistic_regression_at_its_half_life(responses):
-    data = fitting.response_kernel(responses["user_id"], responses["day"], responses["clicked"])
+    data = counts.response_kernel(responses["user_id"], responses["day"], responses["clicked"])
     fit = fit_decay(data)
     interest = data.history @ fit.curve(data.age)
     glm = sm.Logit(data.outcome, sm.add_constant(interest)).fit(disp=0, tol=1e-12)
@@ -282,8 +285,8 @@ def test_no_other_search_finds_a_better_curve(name, hazard):
 def test_a_curve_is_recovered_from_its_own_exact_counts(name):
     """Counts equal to their expectation (scaled up, so that rounding is small) give the curve back."""
     truth, age = EXACT[name], np.arange(60) + 0.5
-    counts = np.round(1e9 * truth(age))[None, :]
-    data = BinnedCounts(counts, np.full((1, 60), 1e9), "poisson", "weeks", "exact")
+    events = np.round(1e9 * truth(age))[None, :]
+    data = BinnedCounts(events, np.full((1, 60), 1e9), "poisson", "weeks", "exact")
     fit = fit_decay(data, name)
     assert fit.trustworthy
     assert fit.half_life == pytest.approx(truth.half_life, rel=5e-3)
@@ -347,7 +350,7 @@ def test_a_half_life_can_be_held_fixed(kernel):
 
 def test_clicks_give_their_half_life_back():
     log = datasets.simulate_responses(1500, seed=2)
-    fit = fit_decay(fitting.response_kernel(log["user_id"], log["day"], log["clicked"]))
+    fit = fit_decay(counts.response_kernel(log["user_id"], log["day"], log["clicked"]))
     assert fit.half_life == pytest.approx(7, rel=0.06)
     assert [fit.background, fit.scale] == pytest.approx([-2.5, 1.0], rel=0.05)
 
@@ -355,7 +358,7 @@ def test_clicks_give_their_half_life_back():
 def test_users_who_differ_look_slower_to_forget():
     """experiments: 8.03 +- .19 with a spread of 1; about the same number of impressions here."""
     log = datasets.simulate_responses(1000, spread=1.0, seed=3)
-    fit = fit_decay(fitting.response_kernel(log["user_id"], log["day"], log["clicked"]))
+    fit = fit_decay(counts.response_kernel(log["user_id"], log["day"], log["clicked"]))
     assert 7.4 < fit.half_life < 8.7
 
 
@@ -457,8 +460,8 @@ def test_without_the_first_weeks_the_contest_is_nearly_over(rate):
 def test_without_the_first_weeks_ages_stay_ages():
     """The power law has no fixed point in time: with ages counted anew it would get another half-life."""
     truth = decay.PowerLaw(5, 1.3)
-    counts = np.round(1e9 * truth(np.arange(60) + 0.5))[None, :]
-    whole = BinnedCounts(counts, np.full((1, 60), 1e9), "poisson", "weeks", "exact")
+    events = np.round(1e9 * truth(np.arange(60) + 0.5))[None, :]
+    whole = BinnedCounts(events, np.full((1, 60), 1e9), "poisson", "weeks", "exact")
     later = whole.from_bin(5).from_bin(9)
     assert later.age.tolist() == whole.age[8:].tolist()
     np.testing.assert_array_equal(later.events, whole.events[:, 8:])
@@ -481,9 +484,9 @@ def test_a_world_without_fading_fades_by_the_clock_since_the_last_purchase_only(
     first = cdnow.groupby("user_id")["timestamp"].min()
     rates = np.random.default_rng(0).gamma(0.361, 1 / 13.85, len(first))
     world = datasets.simulate_purchases(first, rates, "1998-07-01", seed=1)
-    falling = fit_decay(fitting.hazard_since_last(world))
+    falling = fit_decay(counts.hazard_since_last(world))
     assert falling.half_life == pytest.approx(14.8, rel=0.04)
-    steady = fit_decay(fitting.rate_since_first(world))
+    steady = fit_decay(counts.rate_since_first(world))
     assert steady.half_life > 500 or steady.at_bound
 
 
@@ -491,7 +494,7 @@ def test_a_world_without_fading_fades_by_the_clock_since_the_last_purchase_only(
 
 
 def test_comparison_is_the_held_out_likelihood_of_a_loop(small):
-    data = fitting.rate_since_first(small, 30)
+    data = counts.rate_since_first(small, 30)
     table = compare_curves(data, ["Hyperbolic"], replicates=0, seed=4)
     order = np.random.default_rng(4).permutation(len(data))
     halves = order[: len(data) // 2], order[len(data) // 2:]
@@ -509,7 +512,7 @@ def test_comparison_is_the_held_out_likelihood_of_a_loop(small):
 
 
 def test_the_comparison_is_paired_and_reproducible(small):
-    data = fitting.rate_since_first(small, 30)
+    data = counts.rate_since_first(small, 30)
     first, again = (compare_curves(data, ["Gaussian"], replicates=6, seed=1, progress=False) for _ in "ab")
     pd.testing.assert_frame_equal(first, again)
     gains = pd.DataFrame(first.attrs["gains"])
@@ -538,7 +541,7 @@ def test_simulated_purchases_have_the_expected_number():
         repeats = (len(log) - 4000) / 4000
         assert repeats == pytest.approx(0.05 * mass, rel=0.04)  # a few share a day
         assert log["timestamp"].max() < end
-    fit = fit_decay(fitting.rate_since_first(log, 39, observed_until=end))
+    fit = fit_decay(counts.rate_since_first(log, 39, observed_until=end))
     assert fit.half_life == pytest.approx(8, rel=0.1)
 
 
@@ -593,8 +596,8 @@ def test_counts_are_checked(events, exposure, model, message):
 
 
 def test_the_log_is_checked(small):
-    for build in (fitting.rate_since_first, fitting.hazard_since_last, fitting.interest_kernel):
-        with pytest.raises(ValueError, match="unit must be one of days, weeks"):
+    for build in (counts.rate_since_first, counts.hazard_since_last, counts.interest_kernel):
+        with pytest.raises(ValueError, match="unit must be one of hours, days, weeks"):
             build(small, unit="months")
         with pytest.raises(ValueError, match="empty"):
             build(small.iloc[:0])
@@ -604,14 +607,14 @@ def test_the_log_is_checked(small):
             build(small, observed_until="1997-02-01")
     for periods in (1, 2.5, True, "ten"):
         with pytest.raises(ValueError, match="periods"):
-            fitting.rate_since_first(small, periods)
+            counts.rate_since_first(small, periods)
     once = small.drop_duplicates("user_id").reset_index(drop=True)
     with pytest.raises(ValueError, match="no event"):
-        fitting.rate_since_first(once)
+        counts.rate_since_first(once)
     with pytest.raises(ValueError, match="no event after"):
-        fitting.interest_kernel(once)
+        counts.interest_kernel(once)
     with pytest.raises(ValueError, match="from 1 to 29"):
-        fitting.rate_since_first(small, 30).from_bin(30)
+        counts.rate_since_first(small, 30).from_bin(30)
 
 
 @pytest.mark.parametrize(
@@ -628,7 +631,7 @@ def test_the_log_is_checked(small):
 )
 def test_impressions_are_checked(user, time, clicked, message):
     with pytest.raises(ValueError, match=message):
-        fitting.response_kernel(user, time, clicked)
+        counts.response_kernel(user, time, clicked)
 
 
 def test_arguments_are_checked(rate, responses):
@@ -648,7 +651,7 @@ def test_arguments_are_checked(rate, responses):
         fitting.profile_likelihood(rate, [3, 0])
     with pytest.raises(ValueError, match="four customers"):
         compare_curves(BinnedCounts([[2, 1]], [[1, 1]], "poisson", "weeks", "x"))
-    clicks = fitting.response_kernel(responses["user_id"], responses["day"], responses["clicked"])
+    clicks = counts.response_kernel(responses["user_id"], responses["day"], responses["clicked"])
     with pytest.raises(ValueError, match="needs its background"):
         fit_decay(clicks, background=False)
 
@@ -660,3 +663,147 @@ def test_a_progress_bar_is_shown_only_to_readers(rate, monkeypatch, capsys):
     bar = fitting._steps(3, "resampling", None)
     assert not isinstance(bar, range) and list(bar) == [0, 1, 2]
     assert "resampling" not in capsys.readouterr().err  # short work shows none
+
+
+# --- what is handed on, and what is not to be believed ------------------------------------------------------
+
+
+def test_one_event_determines_no_half_life():
+    times = pd.to_datetime(["1997-01-01", "1997-01-03", "1997-01-01", "1997-06-01"])
+    log = pd.DataFrame({"user_id": [1, 1, 2, 3], "timestamp": times}).sort_values(["user_id", "timestamp"])
+    data = counts.rate_since_first(log, 20)
+    assert data.total_events == 1
+    fit = fit_decay(data)
+    assert fit.converged and not fit.at_bound and not fit.determined and not fit.trustworthy
+    assert "NOT DETERMINED within a factor of 10" in str(fit)
+
+
+def test_determined_is_what_the_profile_says(rate):
+    """Weak data: 12 events at a rate that halves in 10; the profile interval is open, and so it says."""
+    age = np.arange(12) + 0.5
+    events = np.round(2 * decay.Exponential(10)(age))[None]
+    weak = BinnedCounts(events, np.ones((1, 12)), "poisson", "weeks", "x")
+    fit = fit_decay(weak, interval="profile")
+    assert fit.interval[1] > 10 * fit.half_life and not fit.determined
+    strong = fit_decay(rate, interval="profile")
+    assert strong.interval[1] < 10 * strong.half_life and strong.determined and strong.trustworthy
+
+
+def test_a_half_life_fits_the_next_room(rate, cdnow):
+    fit = fit_decay(rate, "exponential")
+    assert fit.half_life_timedelta / pd.Timedelta(weeks=1) == pytest.approx(fit.half_life)
+    assert (interest.decayed_sum(cdnow, "1998-07-01", fit.half_life_timedelta) > 0).all()
+    by_hand = BinnedCounts([[80, 40, 20, 10]], [[1, 1, 1, 1]], "poisson", "steps", "x")
+    with pytest.raises(ValueError, match="steps is no length of time"):
+        _ = fit_decay(by_hand).half_life_timedelta
+    with pytest.raises(ValueError, match=r"too long for a pandas\.Timedelta"):
+        _ = fit_decay(rate, half_life=1e6).half_life_timedelta
+
+
+def test_a_fit_is_stored_and_shown_in_plain_numbers(kernel, rate):
+    for fit in (fit_decay(kernel, "BIEXPONENTIAL"), fit_decay(rate, interval="profile"),
+                fit_decay(rate, "tanhcomplement", background=True, interval="bootstrap", replicates=5,
+                          progress=False)):
+        assert "np." not in repr(fit)
+        stored = json.loads(json.dumps(fit.to_dict(), allow_nan=False))
+        curve = decay.CURVES[stored["curve"]](**stored["curve_parameters"])
+        assert curve == fit.curve and stored["half_life"] == fit.half_life
+        assert stored["background"] == fit.background and stored["trustworthy"] is True
+    data = BinnedCounts([[8, 4]], [[1, 1]], "poisson", "weeks", "two weeks")
+    assert fit_decay(data, interval="profile").to_dict()["intervals"]["half_life"][1] is None
+
+
+def test_a_handful_of_customers_is_not_resampled():
+    for n, refused in ((9, True), (10, False)):
+        data = BinnedCounts(np.tile([8, 4, 2, 1], (n, 1)), np.ones((n, 4)), "poisson", "weeks", "x")
+        if refused:
+            with pytest.raises(ValueError, match=r"9 customers are too few.*give at least 10"):
+                fit_decay(data, interval="bootstrap", replicates=5, progress=False)
+        else:
+            assert fit_decay(data, interval="bootstrap", replicates=5, progress=False).interval
+
+
+def test_a_likelihood_that_is_no_number_is_refused(rate, monkeypatch):
+    lost = (math.nan, np.zeros(65), 0.0)
+    monkeypatch.setattr(BinnedCounts, "_likelihood", lambda *given_: lambda rate, background: lost)
+    with pytest.raises(ValueError, match="likelihood is not a finite number"):
+        fit_decay(rate)
+
+
+# --- a curve of one's own ----------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Logistic(decay.DecayCurve):
+    """One half at the half-life, after a plateau: only what the docstring of DecayCurve asks for."""
+
+    half_life: float
+    steepness: float = 2.0
+
+    def _weight(self, age):
+        return 1 / (1 + (age / self.half_life) ** self.steepness)
+
+
+@each_curve
+def test_slopes_written_out_are_those_of_the_default(name):
+    curve, age = EXACT[name], np.array([0.01, 0.5, 7.0, 30.0])
+    np.testing.assert_allclose(curve.slopes(age), decay.DecayCurve.slopes(curve, age), rtol=1e-6, atol=1e-10)
+    assert type(curve).from_free(curve.to_free())(age) == pytest.approx(curve(age), rel=1e-12)
+
+
+def test_a_curve_of_ones_own_is_fitted(rate):
+    truth, age = Logistic(12.0, 3.0), np.arange(60) + 0.5
+    data = BinnedCounts(np.round(1e6 * truth(age))[None], np.full((1, 60), 1e6), "poisson", "weeks", "exact")
+    fit = fit_decay(data, Logistic, interval="profile")
+    assert fit.trustworthy and fit.interval[0] < fit.half_life < fit.interval[1]
+    assert [fit.half_life, fit.curve.steepness] == pytest.approx([12, 3], rel=1e-3)
+    table = compare_curves(rate, [Logistic, "hyperbolic"], replicates=0)
+    # with steepness 1 it is the hyperbolic curve, so on the customers it is fitted to it is no worse
+    assert table.loc["Logistic", "parameters"] == table.loc["Hyperbolic", "parameters"] + 1
+    assert fit_decay(rate, Logistic).log_likelihood > fit_decay(rate, "Hyperbolic").log_likelihood
+
+    @dataclasses.dataclass(frozen=True)
+    class Named(decay.DecayCurve):
+        half_life: float
+        scale: float = 1.0
+
+    for bad, message in ((Named, "'scale'.*rename"), (decay.DecayCurve, "dataclass"), (int, "dataclass")):
+        with pytest.raises(ValueError, match=message):
+            fit_decay(rate, bad)
+
+
+# --- what only a mutation would show ------------------------------------------------------------------------
+
+
+def test_a_search_that_stops_short_is_taken_up_again(hazard, monkeypatch):
+    """A search of few steps needs the second and third; and one of full length on a resample that stops."""
+    def short(*args, options, **rest):
+        return optimize.minimize(*args, options={**options, "maxiter": 12}, **rest)
+
+    expected = fit_decay(hazard, "PowerLaw").log_likelihood
+    monkeypatch.setattr(fitting, "minimize", short)
+    fit = fit_decay(hazard, "PowerLaw")
+    assert fit.converged and fit.log_likelihood == pytest.approx(expected, abs=1e-4)
+    monkeypatch.undo()
+    data = counts.rate_since_first(datasets.load_cdnow(sample=True))
+    rng, n = np.random.default_rng(1), len(data)
+    weights = [rng.multinomial(n, np.full(n, 1 / n)).astype(float) for _ in range(11)][-1]
+    model = fitting._Model(data, decay.StretchedExponential, False, data.sums(weights))
+    assert fitting._maximise(model, model.starts()).converged
+
+
+def test_resampling_keeps_the_halves_and_their_sizes(small, monkeypatch):
+    """Nobody is fitted to and scored in one replicate, and each half is drawn from itself."""
+    data, seen = counts.rate_since_first(small, 30), []
+
+    def noted(self, weights, original=BinnedCounts.sums):
+        seen.append(weights)
+        return original(self, weights)
+
+    monkeypatch.setattr(BinnedCounts, "sums", noted)
+    compare_curves(data, ["Exponential"], replicates=5, progress=False)
+    halves, *resamples = zip(seen[0:12:2], seen[1:12:2], strict=True)
+    for drawn in resamples:
+        for half, weights in zip(halves, drawn, strict=True):
+            assert weights.sum() == half.sum() and not weights[half == 0].any()
+            assert weights.max() > 1

@@ -1,7 +1,11 @@
 """`interest` against the sum written out, event by event, with `math.fsum`."""
 
+import datetime
+import json
 import math
+import pickle
 from copy import deepcopy
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -367,6 +371,108 @@ def test_counter_errors():
         DecayedCounter("7D").add(pd.NaT)
     with pytest.raises(ValueError, match="without the time"):
         DecayedCounter(7, value=1.0)
+
+
+@given(st.lists(st.tuples(st.floats(), st.floats()), max_size=12), st.floats(1e-3, 1e6))
+def test_floats_take_the_short_way_to_the_same_end(stream, half_life):
+    """Any float, also NaN and infinities: result and refusals are those of the long way."""
+    short, long = DecayedCounter(half_life), DecayedCounter(half_life)
+    for t, weight in stream:
+        outcomes = []
+        for counter, number in ((short, float), (long, OtherFloat)):
+            try:
+                outcomes.append(counter.add(number(t), number(weight)))
+            except ValueError as error:
+                outcomes.append(str(error))
+        assert outcomes[0] == outcomes[1]
+        assert short.time == long.time and short.value == pytest.approx(long.value, rel=1e-15)
+        assert math.isfinite(short.value)
+
+
+class OtherFloat(float):
+    """A number that is not plainly a float."""
+
+    def __repr__(self):
+        return float.__repr__(self)
+
+
+def test_counter_takes_numbers_and_nothing_that_looks_like_them():
+    counter = counter_of([(5.0, 1.0)], 7)
+    for call, message in (
+        (lambda: counter.add(6.0, "2"), "weight must be a number, but '2'"),
+        (lambda: counter.add(6.0, True), "weight must be a number, but True"),
+        (lambda: counter.add(True), "times are numbers, not True"),
+        (lambda: counter.add("6"), "times are numbers, not '6'"),
+        (lambda: DecayedCounter(7, "1", 3.0), "value must be a number, but '1'"),
+    ):
+        with pytest.raises(TypeError, match=message):
+            call()
+    with pytest.raises(ValueError, match="half_life=True has no unit"):
+        DecayedCounter(True)
+    for huge in (counter.add, lambda number: counter.add(6, number), DecayedCounter):
+        with pytest.raises(ValueError):
+            huge(10**400)
+    for number in (np.float32(6), np.int64(6), np.float64(6), 6, Fraction(6)):
+        counter.add(number, number)
+    assert counter.value_at(6) == pytest.approx(2 ** (-1 / 7) + 30, rel=1e-15)
+    assert type(counter.value) is float
+
+
+def test_an_event_that_leaves_the_range_changes_nothing():
+    counter = counter_of([(1.0, 1e308)], 7.0)
+    for t, weight in ((1.0, 1e308), (0.0, 1.7e308), (1, 1e308)):
+        with pytest.raises(ValueError, match="range of double precision"):
+            counter.add(t, weight)
+    assert counter == counter_of([(1.0, 1e308)], 7.0)
+
+
+def test_the_half_life_stays_what_it_is():
+    counter = counter_of([(5, 1)], 7)
+    with pytest.raises(AttributeError):
+        counter.half_life = 3.0
+    with pytest.raises(AttributeError):
+        counter.halflife = 3.0
+    assert counter.half_life == 7.0 and repr(counter) == "DecayedCounter(half_life=7.0, value=1.0, time=5.0)"
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(counter)
+
+
+def test_dates_with_and_without_zone_are_not_mixed():
+    counter = DecayedCounter("7D")
+    counter.add("2024-01-01")
+    for ask in (counter.add, counter.value_at):
+        with pytest.raises(ValueError, match=r"without time zone .*tz_convert"):
+            ask(pd.Timestamp("2024-01-08", tz="Europe/Berlin"))
+    assert counter.value_at("2024-01-08") == 0.5
+
+
+@pytest.mark.parametrize("unit", ["s", "us", "ns"])
+def test_three_centuries_are_an_age(unit):
+    counter = DecayedCounter("36525D")
+    counter.add(pd.Timestamp("1680-01-01").as_unit(unit))
+    later = pd.Timestamp("2260-01-01").as_unit(unit)
+    days = (datetime.date(2260, 1, 1) - datetime.date(1680, 1, 1)).days
+    assert counter.value_at(later) == pytest.approx(2 ** (-days / 36525), rel=1e-12)
+
+
+@given(STREAM, st.none() | st.datetimes(datetime.datetime(1700, 1, 1), datetime.datetime(2200, 1, 1)))
+def test_the_state_survives_json(stream, day):
+    if day is None:
+        counter = counter_of(stream, 7.5)
+    else:
+        counter = DecayedCounter("7D 3h 12us")
+        counter.add(day, 0.1)
+    for each in (counter, DecayedCounter(7), DecayedCounter("91D")):
+        stored = json.loads(json.dumps(each.to_dict(), allow_nan=False))
+        again = DecayedCounter.from_dict(stored)
+        assert again == each and again.half_life == each.half_life
+        assert pickle.loads(pickle.dumps(each)) == each
+
+
+def test_a_state_that_is_none():
+    for bad in ({"half_life": 7}, {"half_life": 7, "value": 1, "time": 0, "user": 3}, [7, 1, 0]):
+        with pytest.raises(ValueError, match="must be a dict of half_life, value and time"):
+            DecayedCounter.from_dict(bad)
 
 
 def test_merge_errors():

@@ -290,6 +290,16 @@ def test_every_opponent_has_our_result_on_a_small_log(name):
     assert len(columns) == len(set(columns))            # no case hides another
 
 
+def test_a_record_has_what_the_stored_file_tells(capsys):
+    found = run.work("windows", 3, 1e-3)
+    assert found["process"] == 3 and 0 <= found["others_share"] <= 1
+    assert capsys.readouterr().out.startswith(run.AT + " windows 10\n")
+    report = run.assemble([{**found, "process": process} for process in range(5)],
+                          {"windows": vars(run.discover()["windows"].TABLES["windows"])})
+    page = status.measured(json.loads(json.dumps(report)))
+    assert "| Windows inside each user's events | 10 | 20 | 1,000 |" in page and "too few" not in page
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["layers", "lstm"])
 def test_every_way_through_a_layer_gives_the_same(name):

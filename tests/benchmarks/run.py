@@ -203,7 +203,8 @@ def start(command: list[str], show: Callable[[str], None]) -> dict | None:
 def work(name: str, process: int, scale: float) -> dict:
     """What one process finds, and how busy the machine was with others meanwhile."""
     module = importlib.import_module(f"bench_{name}")
-    load, busy, started = _load(), _processor_seconds(), time.monotonic()
+    load, started = _load(), time.monotonic()
+    others = _processor_seconds() - sum(os.times()[:2])
     record = {
         "module": name,
         "process": process,
@@ -217,9 +218,9 @@ def work(name: str, process: int, scale: float) -> dict:
     for case in module.cases(scale):
         print(AT, case.table, *list(case.facts.values())[:1], flush=True)
         record["cases"].append(race(case, process))
-    seconds, own = time.monotonic() - started, sum(os.times()[:2])
-    others = (_processor_seconds() - busy - own) / (seconds * os.cpu_count())
-    return {**record, "seconds": round(seconds, 1), "others_share": round(max(others, 0.0), 3)}
+    seconds = time.monotonic() - started
+    share = (_processor_seconds() - sum(os.times()[:2]) - others) / (seconds * os.cpu_count())
+    return {**record, "seconds": round(seconds, 1), "others_share": round(max(share, 0.0), 3)}
 
 
 def _load() -> float | None:

@@ -228,7 +228,7 @@ def test_half_life_in_every_type_of_duration():
 @pytest.mark.parametrize("change, match", [
     (lambda log: log.drop(columns="timestamp"), "no column 'timestamp'"),
     (lambda log: log.assign(timestamp=[1, 2, 3]), "must be datetime64 without time zone, got int64"),
-    (lambda log: log.assign(timestamp=log["timestamp"].dt.tz_localize("UTC")), "datetime64 without time zone"),
+    (lambda log: log.assign(timestamp=log["timestamp"].dt.tz_localize("UTC")), "without time zone"),
     (lambda log: log.assign(timestamp=log["timestamp"].where(log.index != 1)), "events without a timestamp"),
     (lambda log: log.drop(columns="user_id"), "no column .'user_id'"),
     (lambda log: log.assign(user_id=[1.0, np.nan, 2.0]), "1 events without a value in user_id"),

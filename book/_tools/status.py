@@ -10,6 +10,9 @@ PAGE = ROOT / "book/status.md"
 RESULTS = ROOT / "tests/benchmarks/results.json"
 PAGES = ROOT / "book/_data/pages.json"
 ROBUST = ROOT / "book/_data/robust.json"
+ENOUGH = 5  # processes for a ratio
+UNDECIDED = "no difference"
+TOO_FEW = "too few processes"
 BLOCK = re.compile(r"(<!-- measured:begin -->\n).*?(<!-- measured:end -->)", re.DOTALL)
 PARTS_BLOCK = re.compile(r"(<!-- parts:begin -->\n).*?(<!-- parts:end -->)", re.DOTALL)
 ROBUST_BLOCK = re.compile(r"(<!-- robust:begin -->\n).*?(<!-- robust:end -->)", re.DOTALL)
@@ -24,40 +27,88 @@ def chapters():
 
 
 def measured(results):
-    """Markdown tables of the ratios; above 1 means slower than this book's function."""
-    versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
-    parts = [
-        f"One run on {results['cores']} cores ({versions}). A ratio above 1 means: slower than this book's "
-        "function. Every opponent's result was compared before it was timed."
-    ]
-    for title, rows in (
-        ("Decayed sum after every event", results["interest"]["running"]),
-        ("Decayed sum of every user at one date", results["interest"]["final"]),
-        ("Windows inside each user's events", results["windows"]),
-    ):
-        rows = [row for row in rows if row.get("result") != "wrong"]
-        parts.append(_table(title, rows, "events", "{:,}"))
-    shape = "{batch} × {steps} × {inputs}, {units} units"
-    rows = [{**row, "shape": shape.format(**row)} for row in results["lstm"]]
-    parts.append(_table("One LSTM layer forward (batch × steps × inputs)", rows, "shape", "{}"))
+    """Markdown tables of the ratios, each with its range over the processes."""
+    parts = [_how_measured(results)]
+    for name, table in results["tables"].items():
+        rows = [row for row in _at(results, name) if row.get("result") != "wrong"]
+        if table["shown"] and rows:
+            parts.append(_table(table, rows))
     return "\n\n".join(parts) + "\n"
 
 
-def _table(title, rows, column, form):
-    columns = list(dict.fromkeys(row[column] for row in rows))
-    methods = list(dict.fromkeys(row["method"] for row in rows))
-    ratio = {(row["method"], row[column]): row["ratio_to_book"] for row in rows}
-    cell = {key: _two_digits(value) for key, value in ratio.items()}
-    lines = [
-        f"| {title} | " + " | ".join(form.format(value) for value in columns) + " |",
-        "| --- |" + " ---: |" * len(columns),
+def _how_measured(results):
+    versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
+    others = results["others_share"]
+    parts = [
+        f"Each ratio comes from {ENOUGH} processes, a fresh interpreter each, on {results['cores']} cores "
+        f"({versions}); what takes a number of threads has {results['threads']}. Every opponent's result was "
+        "compared before it was timed; then all took turns. Loading the log into an opponent's own memory is "
+        "not timed.",
+        "A ratio is the time one waits for an opponent by the time one waits for this book's function: above "
+        "1 means slower than this book's. Shown are the median of the processes and, in brackets, the "
+        "smallest and the largest; *CPU* is the same of the time that all processors worked, where an "
+        "opponent uses several. Where 1 lies within the range, the processes do not agree who is faster: "
+        f'"{UNDECIDED}". '
+        "(About two that are equally fast, five processes agree by chance once in sixteen times.)",
     ]
-    lines += [f"| {m} | " + " | ".join(cell.get((m, c), "–") for c in columns) + " |" for m in methods]
+    if others:
+        parts.append(
+            f"While this was measured, other programs took {others['median']:.0%} of the processors' time "
+            f"(median of the processes; at most {others['largest']:.0%})."
+        )
+    if results["missing"]:
+        parts.append(f"Not measured, because not installed: {', '.join(sorted(results['missing']))}.")
+    return " ".join(parts)
+
+
+def _at(results, name):
+    """The rows of a table; "interest.final" is stored as {"interest": {"final": rows}}."""
+    for part in name.split("."):
+        results = results[part]
+    return results
+
+
+def _table(table, rows):
+    base, head = rows[0]["method"], table["title"]
+    methods = list(dict.fromkeys(row["method"] for row in rows))
+    columns = list(dict.fromkeys(row[table["column"]] for row in rows))
+    cells = {(row["method"], row[table["column"]]): _cell(row, table["ratio"], base) for row in rows}
+    if table["transposed"]:
+        cells = {(column, method): cell for (method, column), cell in cells.items()}
+        methods, columns = columns, methods[1:]
+        head += f" ({rows[0]['events']:,} events each; 1 is {base})"
+    named = [f"{column:,}" if isinstance(column, int) else column for column in columns]
+    lines = [f"| {head} | " + " | ".join(named) + " |", "| --- |" + " ---: |" * len(columns)]
+    lines += [f"| {m} | " + " | ".join(cells.get((m, c), "–") for c in columns) + " |" for m in methods]
     return "\n".join(lines)
 
 
-def _two_digits(value):
-    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
+def _cell(row, ratio, base):
+    if row["method"] == base:
+        return "1"
+    if row["processes"] < ENOUGH:
+        return TOO_FEW
+    told = _told(row[ratio], row["range"])
+    return f"{told}<br>CPU {_told(row['cpu_ratio'], row['cpu_range'])}" if row["parallel"] else told
+
+
+def _told(ratio, extent):
+    """The median and the range of a ratio, and that nobody is faster if the range contains 1.
+
+    >>> _told(2.046, [1.7, 31.2]), _told(1.2, [0.98, 1.3])
+    ('2.05 (1.70–31)', '1.20 (0.98–1.30): no difference')
+    """
+    if ratio is None:
+        return "–"
+    low, high = (_digits(value) for value in extent)
+    told = f"{_digits(ratio)} ({low}–{high})"
+    # judged as printed, so that the brackets and what is said of them agree
+    contained = float(low.replace(",", "")) <= 1 <= float(high.replace(",", ""))
+    return f"{told}: {UNDECIDED}" if contained else told
+
+
+def _digits(value):
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2f}"
 
 
 def weighed(pages):

@@ -1,115 +1,288 @@
-"""Time the library against its alternatives and write the ratios to results.json.
+"""Race the library against its alternatives in fresh processes, and write the ratios to results.json.
 
-    python tests/benchmarks/run.py                      all, about two minutes on two quiet cores
-    python tests/benchmarks/run.py --sizes 1e5 --only interest --output /tmp/small.json
+    python tests/benchmarks/run.py                        what is missing of five processes a module
+    python tests/benchmarks/run.py --scale 0.01 --processes 2 --only interest,windows --output /tmp/small.json
 
-Nothing here asserts a time; every opponent's result is checked before it is timed. Compare ratios, not
-milliseconds, and only within one run.
+Every ``bench_*.py`` beside this file takes part (its form stands in race.py). Each process is a fresh
+interpreter and leaves one line in _build/benchmark/ratios.jsonl, so the command can be stopped at any time
+and goes on where it stopped. Lines of another library, module, version, scale or number of threads do not
+count.
+
+Compare ratios, not milliseconds. Nothing here asserts a time. Another program that runs at the same time
+widens the ranges: how much of the processors others used is stored with every process.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
+import importlib
 import json
 import os
 import platform
+import subprocess
 import sys
 import time
-from importlib.metadata import version
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
 
-THREADS = 2
-os.environ.setdefault("POLARS_MAX_THREADS", str(THREADS))          # read when polars is imported
-os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(THREADS))      # the book's own choice is one
-os.environ.setdefault("TF_NUM_INTEROP_THREADS", str(THREADS))
-HERE = Path(__file__).parent
+import psutil
+import ratios
+from race import THREADS, race
+from tqdm import tqdm
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+BUILD = ROOT / "_build/benchmark"
+RECORDS = BUILD / "ratios.jsonl"
+OUTPUT = HERE / "results.json"
+AT, RECORD = "at: ", "record: "         # how a process tells its parent where it is, and what it found
+ENOUGH = 5                              # processes for a ratio that the book prints
 PACKAGES = ["numpy", "scipy", "pandas", "polars", "duckdb", "numba", "tensorflow", "keras"]
-
-
-def timer(repeats: int):
-    """A function that calls once to warm up, then gives the median of several calls in seconds."""
-
-    def time_it(call) -> float:
-        call()
-        seconds, spent = [], 0.0
-        # at least `repeats` calls and 0.3 s, so that short ones are steady; long ones at most 6 s
-        while not seconds or (spent < 6 and len(seconds) < (repeats if spent >= 0.3 else 50)):
-            start = time.perf_counter()
-            call()
-            seconds.append(time.perf_counter() - start)
-            spent += seconds[-1]
-        return median(seconds)
-
-    return time_it
-
-
-def installed(package: str) -> str:
-    for name in (package, f"{package}-cpu"):
-        try:
-            return version(name)
-        except ModuleNotFoundError:
-            continue
-    return "not installed"
+#: Read when the libraries are imported, so they are set before the process starts.
+THREAD_SETTINGS = {
+    name: str(THREADS)
+    for name in ("POLARS_MAX_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS",
+                 "TF_NUM_INTEROP_THREADS")
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sizes", default="1e5,1e6,1e7", help="events of the decayed sums")
-    parser.add_argument("--windows", default="1e4,2e4,1e6", help="events of the windows")
-    parser.add_argument("--only", default="interest,windows,lstm,layers")
-    parser.add_argument("--repeats", type=int, default=5, help="calls of which the median is taken")
-    parser.add_argument("--output", type=Path, default=HERE / "results.json")
+    parser.add_argument("--processes", type=int, default=ENOUGH, help="fresh interpreters a module")
+    parser.add_argument("--only", default="", help="modules, such as interest,windows")
+    parser.add_argument("--scale", type=float, default=1.0, help="factor of all sizes; 0.01 to try it out")
+    parser.add_argument("--records", type=Path, default=RECORDS)
+    parser.add_argument("--output", type=Path, default=OUTPUT)
+    parser.add_argument("--worker", help=argparse.SUPPRESS)         # this process is one of the five
+    parser.add_argument("--process", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    only = options.only.split(",")
-    sizes = [int(float(size)) for size in options.sizes.split(",")]
-    windows = [int(float(size)) for size in options.windows.split(",")]
+    if options.worker:
+        try:
+            print(RECORD + json.dumps(work(options.worker, options.process, options.scale)))
+        except KeyboardInterrupt:                                   # its parent says what there is to say
+            sys.exit(1)
+        return
+    if options.output.resolve() == OUTPUT and (options.processes < ENOUGH or options.scale != 1):
+        parser.error(f"the book prints {OUTPUT.name}: it takes {ENOUGH} processes of full size at least; "
+                     "give another --output")
+    modules = discover()
+    chosen = [name for name in options.only.split(",") if name] or list(modules)
+    unknown = [name for name in chosen if name not in modules]
+    if unknown:
+        parser.error(f"there is no module {', '.join(unknown)}; there are {', '.join(modules)}")
 
-    sys.path.insert(0, str(HERE))
-    started, time_it = time.monotonic(), timer(options.repeats)
-    report = {
-        "versions": {"python": platform.python_version(), **{name: installed(name) for name in PACKAGES}},
+    absent = fetch({need for name in chosen for need in modules[name].NEEDS})
+    for need, why in absent.items():
+        print(f"{need} could not be installed and is left out: {why}")
+    wanted = {name: fingerprint(name, options.scale) for name in modules}
+    try:
+        measure(chosen, wanted, options)
+    except KeyboardInterrupt:
+        sys.exit("\nStopped. What is done is kept; the same command goes on from here.")
+
+    found = current(read(options.records), wanted, options.processes)
+    lacking = [name for name in modules if len(found[name]) < options.processes]
+    if lacking and options.output.resolve() == OUTPUT:
+        sys.exit(f"Not written: {', '.join(lacking)} not yet measured {options.processes} times.")
+    shown = {name: vars(table) for module in modules.values() for name, table in module.TABLES.items()}
+    report = assemble([record for part in found.values() for record in part], shown)
+    options.output.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(f"Written to {options.output}; the processes took {report['minutes']} minutes.")
+
+
+# --- the modules and what they need ---
+
+
+def discover(folder: Path = HERE) -> dict:
+    """The bench modules by name: files ``bench_NAME.py`` of the form that race.py tells."""
+    modules = {}
+    for file in sorted(folder.glob("bench_*.py")):
+        module = importlib.import_module(file.stem)
+        lacks = [name for name in ("TABLES", "NEEDS", "cases") if not hasattr(module, name)]
+        if lacks:
+            print(f"{file.name} takes no part: it has no {', '.join(lacks)} (see race.py)")
+        else:
+            modules[file.stem.removeprefix("bench_")] = module
+    return modules
+
+
+def room(need: str) -> Path:
+    """Where a package stands that is in nobody's environment but the race's."""
+    return BUILD / "opponents" / need
+
+
+def fetch(needs: set[str]) -> dict[str, str]:
+    """Install what is not in the lock, each into a folder of its own; what fails, and why."""
+    sys.path.append(str(ROOT / "book/_tools"))
+    from tasks import clean, uv_settings
+
+    command = [sys.executable, "-m", "uv", "pip", "install", "-q", "--no-deps", "--python", sys.executable]
+    told = subprocess.run([sys.executable, "-m", "pip", "config", "list"], env=clean(),
+                          capture_output=True, text=True, check=False).stdout
+    settings = clean(**uv_settings(told, os.environ))
+    absent = {}
+    for need in sorted(needs):
+        if room(need).exists():
+            continue
+        print(f"Installing {need}, for the race only ...", flush=True)
+        part = BUILD / "opponents" / f"{need}.part"
+        options = ["--target", str(part), "--index-strategy", "unsafe-best-match", need]
+        done = subprocess.run([*command, *options], env=settings, capture_output=True, text=True, check=False)
+        if done.returncode:
+            absent[need] = (done.stderr.strip().splitlines() or ["no reason given"])[-1].strip()
+        else:
+            part.replace(room(need))
+    return absent
+
+
+def add_rooms(needs: list[str]) -> None:
+    for need in needs:
+        if room(need).exists() and str(room(need)) not in sys.path:
+            sys.path.append(str(room(need)))                # last: what the lock has goes first
+
+
+def versions(needs: list[str]) -> dict[str, str]:
+    add_rooms(needs)
+    found = {"python": platform.python_version()}
+    for package in [*PACKAGES, *(need.split("==")[0] for need in needs)]:
+        for name in (package, f"{package}-cpu"):
+            try:
+                found[package] = version(name)
+                break
+            except PackageNotFoundError:
+                continue
+    return found
+
+
+def fingerprint(name: str, scale: float) -> str:
+    """Changes with whatever may change a ratio of the module, apart from the machine."""
+    module = importlib.import_module(f"bench_{name}")
+    total = hashlib.sha256(json.dumps([scale, THREAD_SETTINGS, versions(module.NEEDS)]).encode())
+    files = [HERE / f"bench_{name}.py", HERE / "race.py", HERE / "simulated.py"]
+    for file in [*files, *sorted((ROOT / "interestdecay_lib").glob("*.py"))]:
+        total.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+    return total.hexdigest()[:16]
+
+
+# --- the processes and their records ---
+
+
+def measure(chosen: list[str], wanted: dict[str, str], options: argparse.Namespace) -> None:
+    """Start the processes that are missing, one after the other, the modules in turn."""
+    found = current(read(options.records), wanted, options.processes)
+    jobs = [(process, name) for process in range(options.processes) for name in chosen
+            if process not in {record["process"] for record in found[name]}]
+    options.records.parent.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, str(Path(__file__).resolve()), "--scale", str(options.scale)]
+    for process, name in (bar := tqdm(jobs, unit="process")):
+        bar.set_description(f"{name}, process {process + 1} of {options.processes}")
+        record = start([*command, "--worker", name, "--process", str(process)], bar.set_postfix_str)
+        if record is None:
+            sys.exit(f"bench_{name}.py failed (see above). What is done is kept.")
+        with options.records.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({**record, "fingerprint": wanted[name]}, ensure_ascii=False) + "\n")
+
+
+def start(command: list[str], show: Callable[[str], None]) -> dict | None:
+    """Run a process, show what it is at, and return its record; None if it failed."""
+    record = None
+    with subprocess.Popen(command, env={**os.environ, **THREAD_SETTINGS}, stdout=subprocess.PIPE, text=True,
+                          encoding="utf-8") as process:
+        for line in process.stdout:
+            if line.startswith(AT):
+                show(line.removeprefix(AT).strip())
+            elif line.startswith(RECORD):
+                record = json.loads(line.removeprefix(RECORD))
+    return None if process.returncode else record
+
+
+def work(name: str, process: int, scale: float) -> dict:
+    """What one process finds, and how busy the machine was with others meanwhile."""
+    module = importlib.import_module(f"bench_{name}")
+    load, started = _load(), time.monotonic()
+    others = _processor_seconds() - sum(os.times()[:2])
+    record = {
+        "module": name,
+        "process": process,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "load_average_before": load,
+        "versions": versions(module.NEEDS),
         "cores": os.cpu_count(),
-        "threads_of_polars_and_duckdb": THREADS,
-        "repeats": options.repeats,
-        "note": "medians of one run; ratio_to_book above 1 means slower than this book's function",
+        "thread_settings": {key: os.environ.get(key) for key in THREAD_SETTINGS},
     }
-    if "interest" in only:
-        import bench_interest
-        report["interest"] = bench_interest.run(sizes, time_it, THREADS)
-    if "windows" in only:
-        import bench_windows
-        report["windows"] = bench_windows.run(windows, time_it)
-    if "lstm" in only:
-        import bench_lstm
-        report["lstm"] = bench_lstm.run(time_it)
-    if "layers" in only:
-        import bench_layers
-        report["layers"] = bench_layers.run(time_it)
-    report["minutes"] = round((time.monotonic() - started) / 60, 1)
-    options.output.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    print(summary(report))
-    print(f"written to {options.output} after {report['minutes']} minutes")
+    record["cases"] = []
+    for case in module.cases(scale):
+        print(AT, case.table, *list(case.facts.values())[:1], flush=True)
+        record["cases"].append(race(case, process))
+    seconds = time.monotonic() - started
+    share = (_processor_seconds() - sum(os.times()[:2]) - others) / (seconds * os.cpu_count())
+    return {**record, "seconds": round(seconds, 1), "others_share": round(max(share, 0.0), 3)}
 
 
-def summary(report: dict) -> str:
-    rows = []
-    for task, part in (("running sum", report.get("interest", {}).get("running", [])),
-                       ("final sum", report.get("interest", {}).get("final", [])),
-                       ("windows", report.get("windows", [])), ("LSTM", report.get("lstm", []))):
-        for row in part:
-            size = f"{row['events']:,} events" if "events" in row else f"batch {row['batch']}"
-            rows.append(f"{task:12} {size:>18} {row['method']:34} {row['ms']:10.2f} ms "
-                        f"{row['ratio_to_book']:9.2f}")
-    for row in report.get("layers", []):
-        rows.append(f"{'layers':12} {row['method']:42} {row['ms']:8.2f} ms "
-                    f"{row['ratio_to_lstm']:5.2f} x LSTM; "
-                    f"training {row['train_ratio_to_rnn_lstm_cell']:5.2f} x RNN(LSTMCell); "
-                    f"eager {row['eager_ratio_to_lstm']:5.2f} x LSTM")
-    for row in report.get("interest", {}).get("beyond_range", []):
-        left = row.get("refuses") or f"{row['share_wrong']:.2%} wrong, error {row['max_relative_error']:.0e}"
-        rows.append(f"{'beyond range':12} {row['events']:>11,} events {row['method']:34} {left}")
-    return "\n".join(rows)
+def _load() -> float | None:
+    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
+
+
+def _processor_seconds() -> float:
+    """What all processors have worked since the machine started, for whomever."""
+    spent = psutil.cpu_times()._asdict()
+    counted = ("user", "nice", "system", "steal", "irq", "softirq")  # guests are counted within user
+    return sum(spent.get(key, 0.0) for key in counted)
+
+
+def read(records: Path) -> list[dict]:
+    """The records; a last line that an interruption cut off does not count."""
+    if not records.exists():
+        return []
+    found = []
+    for line in records.read_text(encoding="utf-8").splitlines():
+        try:
+            found.append(json.loads(line))
+        except json.JSONDecodeError:
+            continue
+    return found
+
+
+def current(records: list[dict], wanted: dict[str, str], processes: int) -> dict[str, list[dict]]:
+    """Of every module the records that still count, the first of each process."""
+    found: dict[str, dict] = {name: {} for name in wanted}
+    for record in records:
+        name, process = record["module"], record["process"]
+        if wanted.get(name) == record["fingerprint"] and process < processes:
+            found[name].setdefault(process, record)
+    return {name: [part[process] for process in sorted(part)] for name, part in found.items()}
+
+
+# --- what is stored ---
+
+
+def assemble(records: list[dict], shown: dict[str, dict]) -> dict:
+    """The content of results.json: how it was measured, and the rows of every table."""
+    busy = [{key: record[key] for key in ("module", "process", "started", "load_average_before",
+                                          "others_share", "seconds")} for record in records]
+    report = {
+        "note": "Every ratio: median over the processes of waiting time by that of the base, and its range; "
+                "above 1 is slower than the base. ms and cpu_ms: medians of a call's waiting and CPU time.",
+        "versions": {name: what for record in records for name, what in record["versions"].items()},
+        "cores": records[0]["cores"] if records else os.cpu_count(),
+        "threads": THREADS,
+        "missing": ratios.missing(records),
+        "others_share": {"median": median(row["others_share"] for row in busy),
+                         "largest": max(row["others_share"] for row in busy)} if busy else None,
+        "minutes": round(sum(row["seconds"] for row in busy) / 60, 1),
+        "tables": shown,
+    }
+    for table, rows in ratios.aggregate(records, shown).items():
+        *above, last = table.split(".")
+        place = report
+        for part in above:
+            place = place.setdefault(part, {})
+        place[last] = rows
+    return {**report, "processes": busy}
 
 
 if __name__ == "__main__":

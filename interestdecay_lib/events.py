@@ -187,7 +187,8 @@ def read_events(
     pandas.DataFrame
         As `validate_events`, with the column ``timezone`` where the days are not those of UTC. User and item
         identifiers that are all plain integers become integers; with a leading zero anywhere they stay text.
-        Columns without a role stay text. The report describes this reading, not what is done to the log later.
+        Columns without a role stay text. The report describes this reading, not what is done to the log
+        later.
 
     Raises
     ------
@@ -232,8 +233,15 @@ def read_events(
     except _textfile.TextFileError as error:
         raise EventLogError(str(error), error.rows) from error.__cause__
     iso = next((column for column in file.columns if isinstance(column, _textfile.IsoTimes)), None)
-    columns = [column.local if column is iso else column for column in file.columns]
-    table = pd.DataFrame(dict(enumerate(columns)), copy=False).infer_objects(copy=False)
+    columns = [
+        column.local
+        if column is iso
+        else pd.Series(column, dtype=object).infer_objects()
+        if column.dtype == object
+        else column
+        for column in file.columns
+    ]
+    table = pd.DataFrame(dict(enumerate(columns)), copy=False)
     table.columns = file.header
     report = {"file": path.name, "encoding": encoding, "delimiter": file.delimiter}
     report["blank_lines"] = file.blank_lines
@@ -420,21 +428,22 @@ def _plain_column(column: pd.Series) -> pd.Series:
         return _plain_column(column.astype("Int64" if values.dtype.kind in "iu" else values.dtype))
     if isinstance(dtype, np.dtype) or isinstance(dtype, pd.DatetimeTZDtype):
         return column
+    arrow = isinstance(dtype, pd.ArrowDtype)
     kind, whole = getattr(dtype, "kind", "O"), not column.isna().any()
-    if kind in "iu":
-        return column.astype(f"{'int' if kind == 'i' else 'uint'}64" if whole else "Int64")
+    if kind in "iu" and whole:
+        return column.astype(f"{'int' if kind == 'i' else 'uint'}64")
+    if kind in "iu":  # not by astype: Arrow's would pass through float
+        values = column.to_numpy(dtype=object, na_value=pd.NA)
+        return pd.Series(pd.array(values, dtype="Int64"), index=column.index)
     if kind == "f":
         return pd.Series(column.to_numpy(dtype=float, na_value=np.nan), index=column.index)
     if kind == "b" and whole:
         return column.astype(bool)
-    if kind == "M":  # of Arrow, perhaps with a zone
-        times = pd.to_datetime(
-            column.dt.tz_convert("UTC").astype("datetime64[ns, UTC]")
-            if column.dt.tz is not None
-            else column.astype("datetime64[ns]")
-        )
-        return times.dt.tz_convert(column.dt.tz) if column.dt.tz is not None else times
-    if pd.api.types.is_string_dtype(dtype) or _package(dtype.type) == "pyarrow" or kind == "b":
+    if arrow and kind == "M":
+        unit, zone = (getattr(dtype.pyarrow_dtype, name, None) for name in ("unit", "tz"))
+        times = column.astype(f"datetime64[{unit or 's'}{', UTC' if zone else ''}]")
+        return times.dt.tz_convert(zone) if zone else times
+    if arrow or kind == "b" or pd.api.types.is_string_dtype(dtype):
         values = column.to_numpy(dtype=object, na_value=None)
         return pd.Series(values, index=column.index, dtype=object).infer_objects()
     return column
@@ -582,10 +591,9 @@ def _checked_values(values: pd.Series, rows: _Rows, name: str) -> pd.Series:
         rows.fail(
             missing, f"the {name} is missing", f"fill or drop these rows yourself: a missing {name} is not 0"
         )
-    try:
-        numbers = pd.to_numeric(values, errors="coerce").astype(float)
-    except TypeError as error:  # lists, spans of time
-        raise EventLogError(f"the {name} is no column of numbers: {error}") from error
+    if getattr(values.dtype, "kind", "O") in "mM":
+        raise EventLogError(f"the {name} is a column of {values.dtype}: give numbers")
+    numbers = pd.to_numeric(values, errors="coerce").astype(float)
     if numbers.isna().any():
         example = values[numbers.isna()].iloc[0]
         rows.fail(
@@ -603,7 +611,7 @@ def _checked_values(values: pd.Series, rows: _Rows, name: str) -> pd.Series:
 
 
 def _package(thing: object) -> str:
-    return (thing if isinstance(thing, type) else type(thing)).__module__.partition(".")[0]
+    return type(thing).__module__.partition(".")[0]
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -1062,7 +1070,8 @@ def _zone_name(zone, times: pd.Series) -> str | None:
         return None
     if isinstance(zone, str) and re.fullmatch(r"[+-]\d{1,2}(:?\d\d)?", zone):
         return _fixed(_minutes(zone))
-    for name in (str(zone), f"dateutil/{getattr(zone, '_filename', '')}"):
+    file_of_dateutil = getattr(zone, "_filename", None)
+    for name in (str(zone), f"dateutil/{file_of_dateutil}" if file_of_dateutil else ""):
         if not name.startswith("UTC") and _is_zone(name):
             return name
     try:  # a fixed offset under another name
@@ -1094,8 +1103,9 @@ def _is_zone(name) -> bool:
 def _with_zone(log, rows: _Rows, zone: str | None, wish: _Wishes, how: str) -> tuple[dict, str]:
     """The log with the column `timezone`, if its days are not those of UTC."""
     if "timezone" in log:
-        names = _plain_column(log["timezone"]).unique()
-        what = f"the column 'timezone' holds {_listed([repr(name) for name in names[:4]])}"
+        names = _plain_column(log["timezone"]).unique().tolist()
+        shown = ["no zone (UTC)" if pd.isna(name) else repr(name) for name in names[:4]]
+        what = f"the column 'timezone' holds {_listed(shown)}"
         what += " ..." if len(names) > 4 else ""
         remedy = "drop or rename it"
         if len(names) > 1 and any(map(_is_zone, names)):

@@ -425,7 +425,9 @@ def _plain_column(column: pd.Series) -> pd.Series:
         if values.dtype == object or isinstance(values.dtype, pd.StringDtype):
             padded = np.append(values.to_numpy(dtype=object), None)
             return pd.Series(padded[codes], index=column.index, dtype=object).infer_objects()
-        return _plain_column(column.astype("Int64" if values.dtype.kind in "iu" else values.dtype))
+        if values.dtype.kind in "iu":  # a missing one would make them floats
+            values = values.astype("Int64")
+        return values.reindex(codes).set_axis(column.index)
     if isinstance(dtype, np.dtype) or isinstance(dtype, pd.DatetimeTZDtype):
         return column
     arrow = isinstance(dtype, pd.ArrowDtype)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -84,6 +85,14 @@ def peak_gigabytes(method: str, path: Path) -> float:
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1])
 
 
+def _peak() -> float:
+    """Peak memory of this process in GiB; Linux's rusage would include that of the parent before it."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        return int(re.search(r"VmHWM:\s+(\d+) kB", status.read_text())[1]) / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**30 if sys.platform == "darwin" else 2**20)
+
+
 def run(sizes: list[int], time_it: Callable, kinds: tuple[str, ...] = ("numbers", "texts")) -> list[dict]:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
@@ -133,7 +142,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.peak_of:
         METHODS[options.peak_of](options.path)
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+        print(_peak())
         return
 
     def time_it(call) -> float:

@@ -447,8 +447,16 @@ def _plain_column(column: pd.Series) -> pd.Series:
         return times.dt.tz_convert(zone) if zone else times
     if arrow or kind == "b" or pd.api.types.is_string_dtype(dtype):
         values = column.to_numpy(dtype=object, na_value=None)
-        return pd.Series(values, index=column.index, dtype=object).infer_objects()
+        return _inferred(pd.Series(values, index=column.index, dtype=object))
     return column
+
+
+def _inferred(column: pd.Series) -> pd.Series:
+    """An object column as what its values are; whole numbers of which one is missing do not become floats."""
+    if column.dtype == object and pd.api.types.infer_dtype(column, skipna=True) == "integer":
+        if column.isna().any():
+            return pd.Series(pd.array(column.where(column.notna(), pd.NA), dtype="Int64"), index=column.index)
+    return column.infer_objects()
 
 
 def _rename(table: pd.DataFrame, wanted: dict[str, str | None]) -> pd.DataFrame:
@@ -553,7 +561,7 @@ def _checked_ids(ids: pd.Series, rows: _Rows, name: str) -> pd.Series:
         )
     if name != "event_type":
         _refuse_twins(known, is_text, rows.by(codes), name)
-    return ids if _is_coded(ids) else ids.infer_objects()
+    return ids if _is_coded(ids) else _inferred(ids)
 
 
 def _distinct_or_fail(ids: pd.Series, rows: _Rows, name: str) -> tuple[np.ndarray, np.ndarray]:

@@ -795,6 +795,7 @@ def same_log(table, plain=PLAIN, read=validate_events):
 def test_nullable_and_categorical_columns_make_the_same_log(plain):
     same_log(plain.convert_dtypes(), plain)
     same_log(plain.astype(dict.fromkeys(plain.columns, "category")), plain)
+    same_log(plain.astype({"user_id": object, "item_id": object}), plain)
     same_log(plain.set_index("user_id"), plain)
     same_log(plain.set_index(["timestamp", "user_id"]), plain)
 

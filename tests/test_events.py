@@ -1,6 +1,8 @@
 """The door through which foreign data enters: what it accepts, and what it says when it does not."""
 
 import csv
+import datetime
+import sys
 import tracemalloc
 
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from interestdecay_lib import datasets
+from interestdecay_lib import _textfile, datasets
 from interestdecay_lib.events import EventLogError, read_events, validate_events
 
 FEW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -523,3 +525,406 @@ def test_rows_of_the_wrong_width_and_stray_quotes(write):
     message, rows = failing(read_events, write('user_id,timestamp\n1,2024-01-01\n"a"b,2024-01-02\n'))
     assert rows == [3]
     assert "delimiter must be one character" in failing(read_events, write("a,b\n"), delimiter="::")[0]
+
+
+# -- the two readers of a file -------------------------------------------------------------------------------
+
+DAYS = st.dates(datetime.date(1678, 1, 1), datetime.date(2261, 12, 31)).map(str)
+CLOCKS = st.tuples(DAYS, st.times(), st.sampled_from("T "))
+TIMES = {
+    "day": DAYS,
+    "clock": CLOCKS.map(lambda t: f"{t[0]}T{t[1].replace(microsecond=0)}"),
+    "either": CLOCKS.map(lambda t: f"{t[0]}{t[2]}{t[1]}"),
+    "Z": CLOCKS.map(lambda t: f"{t[0]} {t[1]:%H:%M}Z"),
+    "offset": CLOCKS.map(lambda t: f"{t[0]}T{t[1]}-0330"),
+    "epoch": st.integers(160_000_000, 1_700_000_000).map(str),
+    "faulty": st.one_of(
+        DAYS,
+        st.sampled_from(["2024-02-30", "2024-01-01T24:00:00", "9999-12-31", "", "20240101"]),
+        st.just("2024-01-01T10:00+25:00"),
+    ),
+}
+IDS = {
+    "plain": st.integers(-5, 30).map(str),
+    "long": st.integers(2**53, 10**18 - 1).map(str),
+    "blank": st.sampled_from(["1", "22", "", "NA", " "]),
+    "zeros": st.sampled_from(["007", "7", "-0", "0"]),
+    "text": st.sampled_from(["ann", "é", "张三", "a b", "x" * 30, "c,d", 'd"e', "l1\nl2", '"q"', "|", ";"]),
+}
+NUMBERS = {
+    "floats": st.floats(allow_nan=False, allow_infinity=False).map(repr),
+    "prices": st.decimals(-(10**6), 10**6, places=2).map(str),
+    "odd": st.sampled_from(["-0", ".5", "5.", "+2", "1e3", "00.5", "0.30000000000000004", f"{2**53 + 1}"]),
+    "faulty": st.sampled_from(["1.5", "x", "", "1,5", "inf", "1e400", "1_0", " 7", "$5"]),
+}
+
+
+@st.composite
+def files(draw):
+    """The bytes of a file that holds a log, or nearly; and arguments to read it with."""
+    columns = {
+        "user_id": IDS[draw(st.sampled_from([*IDS]))],
+        "timestamp": TIMES[draw(st.sampled_from([*TIMES]))],
+        "item_id": IDS[draw(st.sampled_from([*IDS]))],
+        "value": NUMBERS[draw(st.sampled_from([*NUMBERS]))],
+        "note": IDS["text"],
+    }
+    names = draw(st.permutations(["user_id", "timestamp", *draw(st.sets(st.sampled_from([*columns][2:])))]))
+    delimiter, end = draw(st.sampled_from([",", ";", "\t", "|"])), draw(st.sampled_from(["\n", "\r\n"]))
+    quoted = draw(st.booleans())
+
+    def field(text):
+        if not quoted and not any(letter in text for letter in f'{delimiter}"\n'):
+            return text
+        return '"' + text.replace('"', '""') + '"'
+
+    lines = [delimiter.join(map(field, names))]
+    for _ in range(draw(st.integers(1, 9))):
+        lines.append(delimiter.join(field(draw(columns[name])) for name in names))
+        lines += draw(st.sampled_from([[]] * 12 + [[""], ["x"], ['"a"b' + delimiter]]))
+    text = end.join(lines) + draw(st.sampled_from(["", end, end * 2]))
+    encoding = draw(st.sampled_from(["utf-8", "utf-8", "gb18030", "utf-16"]))
+    mark = draw(st.sampled_from([b"", b"\xef\xbb\xbf"])) if encoding == "utf-8" else b""
+    wishes = {
+        "encoding": encoding,
+        "duplicates": draw(st.sampled_from(["error", "keep", "merge", "drop"])),
+        "missing_users": draw(st.sampled_from(["error", "drop"])),
+        "timezone": draw(st.sampled_from([None, None, "UTC", "Asia/Tokyo"])),
+        "time_unit": draw(st.sampled_from([None, None, "s"])),
+    }
+    return mark + text.encode(encoding, errors="replace"), wishes
+
+
+def outcome(path, wishes):
+    try:
+        return read_events(path, **wishes)
+    except EventLogError as error:
+        return str(error), error.rows
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(file=files(), block=st.sampled_from([64, 200, 1 << 21]))
+def test_both_readers_make_the_same_log_or_say_the_same(file, block, write):
+    content, wishes = file
+    path = write(content)
+
+    def unusual(*args):
+        raise _textfile._Unusual
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_textfile, "_BLOCK", block)
+        quick = outcome(path, wishes)
+        patch.setattr(_textfile, "_quick", unusual)
+        slow = outcome(path, wishes)
+    if isinstance(slow, tuple) or isinstance(quick, tuple):
+        assert quick == slow
+        return
+    assert quick.attrs == slow.attrs
+    pd.testing.assert_frame_equal(quick, slow, check_exact=True)
+    for name in slow:
+        assert list(map(type, quick[name])) == list(map(type, slow[name]))
+
+
+@pytest.fixture
+def no_slow_reader(monkeypatch):
+    def refuse(*args):
+        raise AssertionError("the file was read field by field")
+
+    monkeypatch.setattr(_textfile, "_scan", refuse)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "gb18030"])
+def test_ordinary_files_are_read_in_blocks(write, no_slow_reader, monkeypatch, end, encoding):
+    monkeypatch.setattr(_textfile, "_BLOCK", 220)
+    lines = ["user_id;timestamp;item_id;value;note", "", "7;2024-03-02T10:00:00;a;0.30000000000000004;é"]
+    lines += ['"7";2024-03-02 10:00:00.5;"b;""c""";-2;"张三"', f"8;2024-03-02;;{'1' * 20};" + "z" * 40, ""]
+    log = read_events(write(end.join(lines).encode(encoding)), encoding=encoding)
+    assert log["user_id"].tolist() == [7, 7, 8] and log["value"].tolist() == [0.1 + 0.2, -2, float("1" * 20)]
+    assert log["item_id"].tolist()[:2] == ["a", 'b;"c"'] and log["item_id"].isna()[2]
+    assert log["note"].tolist() == ["é", "张三", "z" * 40] and log.attrs["report"]["blank_lines"] == 1
+    assert log["timestamp"].tolist() == list(
+        pd.to_datetime(["2024-03-02T10:00:00", "2024-03-02T10:00:00.5", "2024-03-02"], format="ISO8601")
+    )
+
+
+def test_a_fault_of_the_content_is_found_without_the_slow_reader(write, no_slow_reader):
+    path = write('user_id,timestamp,note\n1,2024-01-01,"one\ntwo"\n\n2,2024-01-01,x\n2,2024-01-01,x\n')
+    assert failing(read_events, path)[1] == [6]
+    path = write("user_id,timestamp,value\n1,2024-01-01,1\n2,2024-01-01,x\n")
+    message, rows = failing(read_events, path)
+    assert rows == [3] and "not a number, for example 'x'" in message
+
+
+@FEW
+@given(
+    numbers=st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=20),
+    form=st.sampled_from(["{!r}", "{:.2f}", "{:.0f}", "{:.9f}", "{:e}"]),
+)
+def test_numbers_are_those_of_python(numbers, form, write):
+    texts = [form.format(number) for number in numbers]
+    rows = [f"{k},2024-01-01,{text}" for k, text in enumerate(texts)]
+    log = read_events(write("\n".join(["user_id,timestamp,value", *rows])))
+    assert [repr(value) for value in log["value"]] == [repr(float(text)) for text in texts]
+
+
+@FEW
+@given(
+    times=st.lists(
+        st.datetimes(datetime.datetime(1678, 1, 1), datetime.datetime(2261, 12, 31)), min_size=1, max_size=20
+    ),
+    precision=st.sampled_from(["seconds", "milliseconds", "microseconds", "minutes"]),
+)
+def test_times_are_those_of_python(times, precision, write):
+    texts = [time.isoformat(timespec=precision) for time in times]
+    rows = [f"{k},{text}" for k, text in enumerate(texts)]
+    log = read_events(write("\n".join(["user_id,timestamp", *rows])))
+    expected = [datetime.datetime.fromisoformat(text) for text in texts]
+    assert [time.to_pydatetime() for time in log["timestamp"]] == expected
+
+
+def test_no_object_is_made_for_a_cell(write):
+    count = 100_000
+    rows = (f"u{k % 100},2024-01-01T00:00:{k % 60:02},{k},{k / 8}" for k in range(count))
+    path = write("\n".join(["user_id,timestamp,item_id,value", *rows]))
+    tracemalloc.start()
+    read_events(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 300 * count  # field by field: 1,000 a row
+
+
+# -- order ---------------------------------------------------------------------------------------------------
+
+
+def test_a_log_sorted_by_time_but_not_by_user_is_not_sorted():
+    days = pd.to_datetime(["2024-01-01", "2024-01-02", "2024-01-03"])
+    df = pd.DataFrame({"user_id": [2, 1, 2], "timestamp": days})
+    log = validate_events(df)
+    assert log["user_id"].tolist() == [1, 2, 2] and log.attrs["report"]["was_sorted"] is False
+    assert validate_events(log).attrs["report"]["was_sorted"] is True
+    assert validate_events(log.iloc[[0, 2, 1]]).attrs["report"]["was_sorted"] is False
+
+
+@FEW
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.sampled_from("ab"),
+            st.integers(0, 2),
+            st.sampled_from(["x", "y", None]),
+            st.sampled_from(["buy", "see"]),
+            st.integers(0, 2),
+        ),
+        min_size=1,
+        max_size=12,
+    ),
+    coded=st.booleans(),
+)
+def test_order_and_duplicates_as_pandas_finds_them(rows, coded):
+    df = pd.DataFrame(rows, columns=["user_id", "timestamp", "item_id", "event_type", "value"])
+    df["timestamp"] = pd.Timestamp("2024-01-01") + pd.to_timedelta(df["timestamp"], unit="D")
+    order = ["user_id", "timestamp", "item_id", "event_type", "value"]
+    given_frame = df.astype({"user_id": "category", "item_id": "category"}) if coded else df
+    kept = validate_events(given_frame, duplicates="keep")
+    assert kept.attrs["report"]["duplicates_found"] == df.duplicated(order[:4]).sum()
+    expected = df.sort_values(order, kind="stable", ignore_index=True)
+    assert kept.astype(object).where(kept.notna(), None).values.tolist() == expected.astype(object).where(
+        expected.notna(), None).values.tolist()  # fmt: skip
+    merged = validate_events(given_frame, duplicates="merge")
+    sums = df.groupby(order[:4], dropna=False)["value"].sum().reset_index()
+    assert merged["value"].tolist() == sums.sort_values(order, ignore_index=True)["value"].tolist()
+
+
+def test_columns_of_lists_are_compared_or_refused():
+    df = frame(["2024-01-01"] * 2, tags=[[1, 2], [1, 2]], value=[1, 2])
+    assert validate_events(df, duplicates="merge")[["tags", "value"]].values.tolist() == [[[1, 2], 3.0]]
+    arrays = df.assign(tags=[np.arange(2), np.arange(2)])
+    assert len(validate_events(arrays, duplicates="merge")) == 1
+    differ = df.assign(tags=[[1, 2], [2, 1]])
+    assert "differ in the column 'tags'" in failing(validate_events, differ, duplicates="merge")[0]
+    for name in ("user_id", "item_id", "event_type"):
+        message, rows = failing(validate_events, df.assign(**{name: [[1], [2]]}))
+        assert f"the {name} is a list" in message and rows == [0, 1]
+    assert "give numbers" in failing(validate_events, df.assign(value=pd.to_timedelta([1, 2], unit="D")))[0]
+
+
+# -- rows of nobody ------------------------------------------------------------------------------------------
+
+
+def test_rows_of_nobody_are_dropped_on_request_and_counted(write):
+    head = "user_id,timestamp,item_id\n"
+    path = write(head + f",x,1\n7,2024-01-02,{2**53 + 1}\n NA,2024-01-01,2\n8,2024-01-01,\n")
+    assert failing(read_events, path)[1] == [2, 4]
+    log = read_events(path, missing_users="drop")
+    assert log["user_id"].tolist() == [7, 8] and log["user_id"].dtype == np.int64
+    assert log["item_id"][0] == 2**53 + 1 and log["item_id"].isna().tolist() == [False, True]
+    report = log.attrs["report"]
+    assert (report["missing_users_dropped"], report["rows_read"], report["rows_returned"]) == (2, 4, 2)
+    late = write("user_id,timestamp\n,2024-01-01\n1,x\n")
+    assert failing(read_events, late, missing_users="drop")[1] == [3]
+    df = pd.DataFrame({"user_id": [None, " ", "b"], "timestamp": ["2024-01-01"] * 3})
+    assert validate_events(df, missing_users="drop").attrs["report"]["missing_users_dropped"] == 2
+    assert validate_events(df[2:]).attrs["report"]["missing_users_dropped"] == 0
+    assert "missing in all rows" in failing(validate_events, df[:2], missing_users="drop")[0]
+    with pytest.raises(ValueError, match="missing_users must be"):
+        validate_events(df, missing_users="keep")
+
+
+# -- tables of other kinds -----------------------------------------------------------------------------------
+
+PLAIN = pd.DataFrame(
+    {
+        "user_id": [2, 1, 1],
+        "timestamp": pd.to_datetime(["2024-01-05 10:00", "2024-01-09 00:30", "2024-01-03 23:30"]),
+        "item_id": ["b", "a", None],
+        "value": [1.5, 2.0, 3.0],
+        "clicks": [1, 2, 3],
+        "paid": [True, False, True],
+    }
+)
+LONG = PLAIN.assign(item_id=pd.array([2**53 + 1, 2**53 + 2, None], dtype="Int64"))
+
+
+def same_log(table, plain=PLAIN, read=validate_events):
+    log = read(table)
+    pd.testing.assert_frame_equal(log, validate_events(plain))
+
+
+@pytest.mark.parametrize("plain", [PLAIN, LONG], ids=["texts", "long numbers"])
+def test_nullable_and_categorical_columns_make_the_same_log(plain):
+    same_log(plain.convert_dtypes(), plain)
+    same_log(plain.astype(dict.fromkeys(plain.columns, "category")), plain)
+    same_log(plain.astype({"user_id": object, "item_id": object}), plain)
+    same_log(plain.set_index("user_id"), plain)
+    same_log(plain.set_index(["timestamp", "user_id"]), plain)
+
+
+@pytest.mark.parametrize("plain", [PLAIN, LONG], ids=["texts", "long numbers"])
+def test_arrow_makes_the_same_log(plain, tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    table = pa.Table.from_pandas(plain)
+    same_log(table, plain)
+    same_log(table.to_batches()[0], plain)
+    same_log(table.to_pandas(types_mapper=pd.ArrowDtype), plain)
+    coded = table.set_column(2, "item_id", table["item_id"].dictionary_encode())
+    same_log(coded.to_pandas(types_mapper=pd.ArrowDtype), plain)
+    plain.to_parquet(tmp_path / "log.parquet")
+    same_log(tmp_path / "log.parquet", plain, read_events)
+
+
+def as_polars(pl, plain):
+    rows = plain.astype(object).where(plain.notna(), None)
+    rows["timestamp"] = [time.to_pydatetime() for time in plain["timestamp"]]
+    return pl.DataFrame([pl.Series(name, rows[name].tolist(), strict=False) for name in rows])
+
+
+@pytest.mark.parametrize("plain", [PLAIN, LONG], ids=["texts", "long numbers"])
+def test_polars_makes_the_same_log(plain, tmp_path):
+    pl = pytest.importorskip("polars")
+    table = as_polars(pl, plain)
+    same_log(table, plain)
+    same_log(table.lazy(), plain)
+    table.write_parquet(tmp_path / "log.parquet")
+    same_log(tmp_path / "log.parquet", plain, read_events)
+
+    class Stream:  # of some other library
+        def __arrow_c_stream__(self, requested_schema=None):
+            return table.__arrow_c_stream__(requested_schema)
+
+    same_log(Stream(), plain)
+
+
+def test_polars_categories_dates_and_zones():
+    pl = pytest.importorskip("polars")
+    table = as_polars(pl, PLAIN)
+    same_log(table.with_columns(pl.col("item_id").cast(pl.Categorical)))
+    days = PLAIN.assign(timestamp=PLAIN["timestamp"].dt.normalize())
+    same_log(table.with_columns(pl.col("timestamp").cast(pl.Date)), days)
+    tokyo = PLAIN.assign(timestamp=PLAIN["timestamp"].dt.tz_localize("Asia/Tokyo"))
+    same_log(table.with_columns(pl.col("timestamp").dt.replace_time_zone("Asia/Tokyo")), tokyo)
+
+
+def test_parquet_without_a_reader_and_without_sense(tmp_path, monkeypatch):
+    path = tmp_path / "log.parquet"
+    path.write_bytes(b"PAR1 and nothing else")
+    assert "there is no file" in failing(read_events, tmp_path / "no.parquet")[0]
+    assert "more than max_bytes=3" in failing(read_events, path, max_bytes=3)[0]
+    events = sys.modules[read_events.__module__]
+    if any(map(events.find_spec, ("pyarrow", "fastparquet", "polars"))):
+        assert "cannot be read as a Parquet file" in failing(read_events, path)[0]
+    monkeypatch.setattr(events, "find_spec", lambda name: None)
+    assert "install pyarrow (or fastparquet, or polars)" in failing(read_events, path)[0]
+
+
+# -- whose days ----------------------------------------------------------------------------------------------
+
+NIGHT = frame(["2024-03-02 01:30", "2024-03-02 10:30"])
+UTC_TIMES = list(pd.to_datetime(["2024-03-01 16:30", "2024-03-02 01:30"]))
+
+
+def in_zone(zone):
+    return NIGHT.assign(timestamp=pd.to_datetime(NIGHT["timestamp"]).dt.tz_localize(zone))
+
+
+@pytest.mark.parametrize(
+    ("table", "wishes", "zone"),
+    [
+        (NIGHT, {"timezone": "Asia/Tokyo"}, "Asia/Tokyo"),
+        (NIGHT.assign(timestamp=NIGHT["timestamp"] + "+09:00"), {}, "+09:00"),
+        (NIGHT.assign(timestamp=NIGHT["timestamp"] + "+0900"), {}, "+09:00"),
+        (NIGHT.assign(timestamp=NIGHT["timestamp"] + "+0900"), {"timezone": "Asia/Seoul"}, "Asia/Seoul"),
+        (NIGHT.assign(timestamp=NIGHT["timestamp"] + "+09:00"), {"timezone": "UTC"}, None),
+        (in_zone("Asia/Tokyo"), {}, "Asia/Tokyo"),
+        (in_zone(datetime.timezone(datetime.timedelta(hours=9))), {}, "+09:00"),
+        (frame(["2024-03-01 16:30Z", "2024-03-02 01:30Z"]), {}, None),
+        (frame(["2024-03-01 16:30Z", "2024-03-02 01:30Z"]), {"timezone": "Asia/Tokyo"}, "Asia/Tokyo"),
+        (frame(UTC_TIMES), {}, None),
+        (frame(UTC_TIMES), {"timezone": "UTC"}, None),
+    ],
+)
+def test_a_log_says_whose_days_are_counted(table, wishes, zone, tmp_path):
+    table.to_csv(tmp_path / "log.csv", index=False)
+    logs = [validate_events(table, **wishes)]
+    if not isinstance(table["timestamp"].dtype, pd.DatetimeTZDtype):  # a file has no zones but offsets
+        logs.append(read_events(tmp_path / "log.csv", **wishes))
+    for log in logs:
+        assert log["timestamp"].tolist() == UTC_TIMES
+        assert ("timezone" in log) == (zone is not None)
+        assert log.attrs["report"]["timezone"] == (zone or "UTC")
+        if zone:
+            assert log["timezone"].dtype == pd.CategoricalDtype([zone])
+            local = log["timestamp"].dt.tz_localize("UTC").dt.tz_convert(log["timezone"].cat.categories[0])
+            assert local.dt.strftime("%Y-%m-%d %H:%M").tolist() == NIGHT["timestamp"].tolist()
+        pd.testing.assert_frame_equal(validate_events(log), log)
+        log.to_csv(tmp_path / "again.csv", index=False)
+        pd.testing.assert_frame_equal(read_events(tmp_path / "again.csv"), log)
+
+
+@pytest.mark.parametrize("convert", [list, pd.to_datetime])
+def test_dates_have_no_zone(convert):
+    days = convert(["2024-03-01", "2024-03-02"])
+    log = validate_events(frame(days), timezone="Asia/Tokyo")
+    assert "timezone" not in log and log["timestamp"].tolist() == list(pd.to_datetime(days))
+    assert "unknown timezone" in failing(validate_events, frame(days), timezone="Mars/Base")[0]
+
+
+def test_logs_of_two_zones_are_not_one():
+    tokyo, paris = (validate_events(NIGHT, timezone=zone) for zone in ("Asia/Tokyo", "Europe/Paris"))
+    utc = validate_events(NIGHT)
+    for other, words in ((paris, "'Asia/Tokyo' and 'Europe/Paris'"), (utc, "no zone (UTC)")):
+        message, _ = failing(validate_events, pd.concat([tokyo, other]))
+        assert words in message and "logs of several zones" in message and "drop or rename it" in message
+    both = pd.concat([tokyo, tokyo.assign(user_id=2)])
+    assert validate_events(both)["timezone"].unique().tolist() == ["Asia/Tokyo"]
+
+
+def test_a_foreign_column_timezone():
+    for values in (["summer", "winter"], "Mars/Base", 9, [None, None]):
+        assert "drop or rename it" in failing(validate_events, NIGHT.assign(timezone=values))[0]
+    zoned = NIGHT.assign(timezone="Asia/Tokyo")
+    assert validate_events(zoned)["timestamp"].tolist() == list(pd.to_datetime(NIGHT["timestamp"]))
+    assert "also said to be of" in failing(validate_events, zoned, timezone="Asia/Tokyo")[0]
+    offset = zoned.assign(timestamp=NIGHT["timestamp"] + "+09:00")
+    assert "also said to be of +09:00" in failing(validate_events, offset)[0]
+    assert "timezone" not in validate_events(NIGHT.assign(timezone="UTC"))

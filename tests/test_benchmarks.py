@@ -11,7 +11,7 @@ import pytest
 
 import status
 
-sys.path.append(str(Path(__file__).parent / "benchmarks"))
+sys.path.append(str(Path(__file__).parents[1] / "book/_measure"))
 import race as racing
 import ratios
 import run

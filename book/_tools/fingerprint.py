@@ -23,8 +23,8 @@ import environment
 import imports
 from environment import digest
 
-#: Stored numbers that chapters and pages show: folders and files. `make benchmark` writes the last one.
-DATA = ("book/_data", "tests/benchmarks/results.json")
+#: Stored numbers that chapters and pages show: folders and files.
+DATA = ("book/_data",)
 PAGES_ONLY = (".css", ".js")
 
 

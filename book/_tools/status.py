@@ -7,7 +7,7 @@ from chapter import parts
 from environment import ROOT
 
 PAGE = ROOT / "book/status.md"
-RESULTS = ROOT / "tests/benchmarks/results.json"
+RESULTS = ROOT / "book/_data/results.json"
 PAGES = ROOT / "book/_data/pages.json"
 ROBUST = ROOT / "book/_data/robust.json"
 ENOUGH = 5  # processes for a ratio

@@ -6,7 +6,6 @@ python book/_tools/tasks.py book        the same as: make book
 
 import argparse
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -264,8 +263,8 @@ def lock():
 def benchmark():
     """Measure the library against other tools, then train and score every model: half an hour in all."""
     environment.prepare()
-    command = [str(PYTHON), str(ROOT / "tests/benchmarks/run.py")]
-    run(command, "the benchmark failed", OPENBLAS_NUM_THREADS=str(os.cpu_count()))
+    command = [str(PYTHON), str(ROOT / "book/_measure/run.py")]
+    run(command, "the benchmark stopped; what is measured is kept: run the same command again")
     models = [str(PYTHON), str(ROOT / "book/_measure/compare_models.py")]
     run(models, "the comparison of models stopped; what it trained is kept: run the same command again")
     seeds = [str(PYTHON), str(ROOT / "book/_measure/training_runs.py")]

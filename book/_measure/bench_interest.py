@@ -14,10 +14,10 @@ from functools import cache, cached_property
 
 import numpy as np
 import pandas as pd
-from race import THREADS, Case, Method, Table
-from simulated import DAY, SPAN, START, one_event_a_user, shuffled, simulate, text_ids, with_items
 
 from interestdecay_lib.interest import decayed_sum, running_decayed_sum
+from race import THREADS, Case, Method, Table
+from simulated import DAY, SPAN, START, one_event_a_user, shuffled, simulate, text_ids, with_items
 
 HALF_LIFE = 7 * DAY                     # 77 half-lives: every method but one is right
 SHORT_HALF_LIFE = DAY // 10             # 5,400 half-lives: beyond the range of double precision

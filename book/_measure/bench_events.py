@@ -1,6 +1,6 @@
 """A CSV file of events to a sorted table: `events.read_events` against pandas, polars and DuckDB.
 
-    python tests/benchmarks/bench_events.py --sizes 1e6,1e7
+    python book/_measure/bench_events.py --sizes 1e6,1e7
 
 Every opponent reads the same file and sorts by user and time (ties by item, then value), and its table is
 compared with the book's before it is timed. The book checks what it reads; the others do not. Peak memory is

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from race import Case, Method, Table
 
 from interestdecay_lib.lstm import LSTMWeights, lstm_forward
+from race import Case, Method, Table
 
 SHAPES = [                              # batch, steps, inputs, units
     (256, 50, 16, 64),

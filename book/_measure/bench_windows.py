@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pandas as pd
-from race import Case, Method, Table
-from simulated import simulate
 
 from interestdecay_lib.windows import event_windows
+from race import Case, Method, Table
+from simulated import simulate
 
 LENGTH = 3
 SIZES = (1e4, 2e4, 1e6)

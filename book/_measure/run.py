@@ -1,7 +1,7 @@
 """Race the library against its alternatives in fresh processes, and write the ratios to results.json.
 
-    python tests/benchmarks/run.py                        what is missing of five processes a module
-    python tests/benchmarks/run.py --scale 0.01 --processes 2 --only interest,windows --output /tmp/small.json
+    python book/_measure/run.py                        what is missing of five processes a module
+    python book/_measure/run.py --scale 0.01 --processes 2 --only interest,windows --output /tmp/small.json
 
 Every ``bench_*.py`` beside this file takes part (its form stands in race.py). Each process is a fresh
 interpreter and leaves one line in _build/benchmark/ratios.jsonl, so the command can be stopped at any time
@@ -30,15 +30,16 @@ from pathlib import Path
 from statistics import median
 
 import psutil
+from tqdm import tqdm
+
 import ratios
 from race import THREADS, race
-from tqdm import tqdm
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 BUILD = ROOT / "_build/benchmark"
 RECORDS = BUILD / "ratios.jsonl"
-OUTPUT = HERE / "results.json"
+OUTPUT = ROOT / "book/_data/results.json"
 AT, RECORD = "at: ", "record: "         # how a process tells its parent where it is, and what it found
 ENOUGH = 5                              # processes for a ratio that the book prints
 PACKAGES = ["numpy", "scipy", "pandas", "polars", "duckdb", "numba", "tensorflow", "keras"]
@@ -118,7 +119,7 @@ def room(need: str) -> Path:
 def fetch(needs: set[str]) -> dict[str, str]:
     """Install what is not in the lock, each into a folder of its own; what fails, and why."""
     sys.path.append(str(ROOT / "book/_tools"))
-    from tasks import clean, uv_settings
+    from environment import clean, uv_settings
 
     command = [sys.executable, "-m", "uv", "pip", "install", "-q", "--no-deps", "--python", sys.executable]
     told = subprocess.run([sys.executable, "-m", "pip", "config", "list"], env=clean(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import numpy as np
+
 from race import Case, Method, Table
 
 BATCH, STEPS, INPUTS, UNITS = 256, 50, 16, 64

@@ -39,28 +39,39 @@ def whole(value: object, name: str, least: int = 1) -> int:
     return int(value)
 
 
-def floats(values: object, name: str) -> np.ndarray:
-    """`values` as a float64 array, if they are numbers: no dates, texts, booleans, masked or complex ones.
+def floats(value: object, name: str) -> np.ndarray:
+    """`value` as a float64 array of any shape, if it holds numbers; missing ones are NaN.
+
+    Dates, lengths of time, texts, booleans, complex and masked numbers are a ``TypeError``.
 
     >>> floats([1, 2.5], "weights")
     array([1. , 2.5])
     >>> floats(["1", "2"], "weights")
     Traceback (most recent call last):
         ...
-    ValueError: weights must be numbers, got ['1', '2'] of type <U1
+    TypeError: weights must be real numbers, got list of <U1: ['1', '2']
     """
-    array = np.asarray(values)
-    numbers = array.dtype.kind in "iuf" and not np.ma.is_masked(values)
-    if array.dtype.kind == "O":
-        numbers = all(is_number(entry) or entry is pd.NA or entry is None for entry in array.ravel())
-    if array.size and not numbers:
-        shown = np.array2string(array.ravel()[:3], separator=", ", threshold=3)
-        what = "masked" if np.ma.is_masked(values) else f"of type {array.dtype}"
-        raise ValueError(f"{name} must be numbers, got {shown} {what}")
-    if array.dtype.kind == "O":
-        array = np.array([np.nan if entry is pd.NA or entry is None else float(entry)
-                          for entry in array.ravel()]).reshape(array.shape)
-    return array.astype(np.float64, copy=False)
+    given = np.asarray(value)
+    if given.dtype.kind in "mM":
+        raise TypeError(
+            f"{name} must be plain numbers, got {given.dtype}; divide first, for example by "
+            "pd.Timedelta(days=1)"
+        )
+    if np.ma.is_masked(value):
+        raise TypeError(f"{name} must be real numbers, but some are masked; leave them out, or fill them")
+    if given.dtype.kind == "O":
+        missing = np.array([entry is None or entry is pd.NA for entry in given.flat], bool)
+        if all(is_number(entry) for entry in given.ravel()[~missing]):
+            try:
+                found = np.full(given.size, np.nan)
+                found[~missing] = given.ravel()[~missing].astype(np.float64)
+            except OverflowError:
+                raise ValueError(f"{name} must be finite: one is too large for a float") from None
+            return found.reshape(given.shape)
+    if given.dtype.kind not in "iuf" and given.size:
+        kind = f"{type(value).__name__} of {given.dtype}"
+        raise TypeError(f"{name} must be real numbers, got {kind}: {value!r}")
+    return given.astype(np.float64)
 
 
 def instant(value: object, name: str) -> pd.Timestamp:

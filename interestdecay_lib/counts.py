@@ -26,7 +26,7 @@ from numpy.typing import ArrayLike
 from scipy.sparse import csr_array
 from scipy.special import expit, gammaln, xlogy
 
-from interestdecay_lib.decay import as_floats
+from interestdecay_lib._arguments import floats
 from interestdecay_lib.event_log import DAY, checked
 
 __all__ = [
@@ -627,7 +627,7 @@ def _impressions(log: Any, time: Any, clicked: Any, unit: str) -> tuple[np.ndarr
     outcome = np.asarray(clicked)
     if outcome.dtype == bool:
         outcome = outcome.astype(float)
-    return user, as_floats(time, "times"), as_floats(outcome, "clicked")
+    return user, floats(time, "times"), floats(outcome, "clicked")
 
 
 def _histories(time: np.ndarray, clicks: np.ndarray, first: np.ndarray, stop: np.ndarray, before: np.ndarray,

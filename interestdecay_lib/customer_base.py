@@ -33,7 +33,7 @@ from scipy.integrate import trapezoid
 from scipy.optimize import minimize
 from scipy.special import betaln, expit, exprel, gammaln, hyp2f1, log_expit, psi, xlog1py
 
-from interestdecay_lib.decay import as_floats
+from interestdecay_lib._arguments import floats
 
 #: Up to which reach (see `_log_fade`) how many nodes leave a relative error below 1e-13; beyond, 48.
 _REACHES = np.array([2.0, 4.0, 8.0, 12.0, 16.0])
@@ -50,7 +50,7 @@ _POLE = 1e-5        # so near a = 1 the expected purchases of BG/NBD, 0/0 there,
 
 
 def _times(value: ArrayLike, name: str) -> np.ndarray:
-    value = as_floats(value, name)
+    value = floats(value, name)
     bad = ~np.isfinite(value) | (value < 0)
     if bad.any():
         raise ValueError(f"{name} must be finite and not negative; {np.count_nonzero(bad):,} of "

@@ -27,6 +27,8 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
 
+from interestdecay_lib._arguments import floats
+
 __all__ = [
     "CURVES",
     "BiExponential",
@@ -45,27 +47,6 @@ __all__ = [
 LN2 = math.log(2.0)
 
 
-def as_floats(value: Any, what: str) -> np.ndarray:
-    """Real numbers as a float64 array; anything else is a ``TypeError`` that says what to do."""
-    given = np.asarray(value)
-    if given.dtype.kind in "mM":
-        raise TypeError(
-            f"{what} must be plain numbers in the unit of the half-life, got {given.dtype}; "
-            "divide first, for example by pd.Timedelta(days=1)"
-        )
-    if given.dtype.kind == "O" and all(
-        isinstance(v, numbers.Real) and not isinstance(v, bool) for v in given.flat
-    ):
-        try:
-            return given.astype(np.float64)
-        except OverflowError:
-            raise ValueError(f"{what} must be finite: one is too large for a float") from None
-    if given.dtype.kind not in "iuf":
-        kind = f"{type(value).__name__} of {given.dtype}"
-        raise TypeError(f"{what} must be real numbers, got {kind}: {value!r}")
-    return given.astype(np.float64)
-
-
 def _refuse(bad: np.ndarray, values: np.ndarray, message: str) -> None:
     """Raise ``ValueError`` if any value is bad, with how many, the first one and where it stands."""
     if not bad.any():
@@ -80,7 +61,7 @@ def _refuse(bad: np.ndarray, values: np.ndarray, message: str) -> None:
 
 
 def _check_ages(age: Any) -> np.ndarray:
-    ages = as_floats(age, "ages")
+    ages = floats(age, "ages")
     _refuse(~np.isfinite(ages), ages, "ages must be finite (no NaN, no infinity)")
     _refuse(
         ages < 0,
@@ -109,7 +90,7 @@ def _sigmoid(logit: float) -> float:
 
 
 def _ln2_over(value: Any, name: str) -> Any:
-    values = as_floats(value, name)
+    values = floats(value, name)
     _refuse(~(np.isfinite(values) & (values > 0)), values, f"{name} must be positive and finite")
     with np.errstate(over="ignore"):
         result = LN2 / values

@@ -681,6 +681,6 @@ def test_regular_customers_are_fitted_whatever_the_log(seed):
         x = weeks // every
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
-            model = BGNBD.fit(x, x * every, weeks)
-        assert model.log_likelihood(x, x * every, weeks) >= NBD.fit(x, x * every, weeks).log_likelihood(
-            x, x * every, weeks) - 1e-3
+            model, staying = (kind.fit(x, x * every, weeks) for kind in (BGNBD, NBD))
+        ours, bound = (each.log_likelihood(x, x * every, weeks) for each in (model, staying))
+        assert ours >= bound - 1e-3

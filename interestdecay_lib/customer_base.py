@@ -165,15 +165,32 @@ def _slices(n: int) -> list[slice]:
 
 def _log_rates(r, alpha, x, time) -> tuple[np.ndarray, list[np.ndarray]]:
     """ln of E[rate^x e^(-rate * time)] over rate ~ Gamma(r, alpha), and its derivatives by r and alpha."""
-    fade = np.log(alpha) - np.log(alpha + time)
-    value = _of_count(gammaln, r, x) - gammaln(r) + r * fade - x * np.log(alpha + time)
-    return value, [_of_count(psi, r, x) - psi(r) + fade, r / alpha - (r + x) / (alpha + time)]
+    fade = -np.log1p(time / alpha)
+    rose = _over_purchases(x, lambda k: np.log(r + k), lambda x: gammaln(r + x) - gammaln(r))
+    by_r = _over_purchases(x, lambda k: 1 / (r + k), lambda x: psi(r + x) - psi(r))
+    by_alpha = (r * time - x * alpha) / (alpha * (alpha + time))
+    return rose + r * fade - x * np.log(alpha + time), [by_r + fade, by_alpha]
 
 
-def _of_count(function, shift: float, x: np.ndarray) -> np.ndarray:
-    """``function(shift + x)`` for whole x, once for each count where there are fewer counts than x."""
+def _log_staying(a, b, x) -> tuple[np.ndarray, list[np.ndarray]]:
+    """ln of E[(1 - p)^x] over p ~ Beta(a, b), and its derivatives by a and b."""
+    value = _over_purchases(x, lambda k: -np.log1p(a / (b + k)), lambda x: betaln(a, b + x) - betaln(a, b))
+    by_a = _over_purchases(x, lambda k: -1 / (a + b + k), lambda x: psi(a + b) - psi(a + b + x))
+    by_b = _over_purchases(x, lambda k: a / ((b + k) * (a + b + k)),
+                           lambda x: psi(b + x) - psi(b) + psi(a + b) - psi(a + b + x))
+    return value, [by_a, by_b]
+
+
+def _over_purchases(x: np.ndarray, term, closed) -> np.ndarray:
+    """The sum of ``term(k)`` over k = 0, ..., x - 1, which ``closed(x)`` is too.
+
+    The sums are computed once a count, and lose no digits where parameters are so large that the gamma
+    functions of the closed form cancel; it is left to counts that are too large to sum up to.
+    """
     most = int(x.max(initial=0))
-    return function(shift + x) if most >= x.size else function(shift + np.arange(most + 1))[x.astype(np.intp)]
+    if most > max(x.size, 1000):
+        return closed(x)
+    return np.append(0.0, np.cumsum(term(np.arange(most))))[x.astype(np.intp)]
 
 
 def _distinct(x: np.ndarray, t_x: np.ndarray, T: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -639,14 +656,15 @@ class BGNBD(_CustomerBase):
     def _log_parts(parameters, x, t_x, T, slopes=True):
         r, alpha, a, b = parameters
         bought, by_bought = _log_rates(r, alpha, x, T)
-        alive = _of_count(lambda b_x: betaln(a, b_x), b, x) - betaln(a, b) + bought
-        common = psi(a + b) - _of_count(psi, a + b, x)
-        by_alive = np.stack([*by_bought, common, _of_count(psi, b, x) - psi(b) + common])
+        stayed, by_stayed = _log_staying(a, b, x)
+        alive, by_alive = bought + stayed, np.stack([*by_bought, *by_stayed])
 
         again = np.maximum(x, 1)                  # a stand-in where x = 0, replaced by -inf below
         bought, by_bought = _log_rates(r, alpha, again, t_x)
-        gone = _of_count(lambda b_x: betaln(a + 1, b_x), b, again - 1) - betaln(a, b) + bought
-        by_gone = np.stack([*by_bought, 1 / a + common, _of_count(psi, b, again - 1) - psi(b) + common])
+        stayed, (by_a, by_b) = _log_staying(a, b, again - 1)      # until the last one, after which it left
+        seen = a + b + again - 1
+        gone = bought + stayed + np.log(a / seen)
+        by_gone = np.stack([*by_bought, by_a + 1 / a - 1 / seen, by_b - 1 / seen])
         return alive, np.where(x > 0, gone, -np.inf), by_alive, by_gone
 
     def expected_purchases(self, t: ArrayLike, frequency: ArrayLike = 0, recency: ArrayLike = 0,

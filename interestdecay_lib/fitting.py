@@ -149,12 +149,14 @@ def _unsolved(theta: np.ndarray, gradient: np.ndarray, low: np.ndarray, high: np
 def _determined(model: _Model, best: _Optimum) -> bool:
     """Whether half-lives ten times as long and ten times as short are both ruled out at the level of 95 %.
 
-    The first of the curve's own numbers is moved, the fast half-life of `BiExponential`.
+    The first of the curve's own numbers is moved, the fast half-life of `BiExponential`. Where only the limit
+    of the scale forbids a shorter one, the data do not: all events may lie in the first bin.
     """
     drop = float(gammaincinv(0.5, 0.95))
     for factor in (_FAR, 1 / _FAR):
         other = float(np.clip(best.theta[1] + math.log(factor), *model.bounds[1]))
-        if best.log_likelihood - _maximise(model, [best.theta], math.exp(other)).log_likelihood < drop:
+        found = _maximise(model, [best.theta], math.exp(other))
+        if best.log_likelihood - found.log_likelihood < drop or "scale" in found.at_bound:
             return False
     return True
 

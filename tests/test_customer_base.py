@@ -659,3 +659,28 @@ def test_spending_refuses_nonsense():
             GammaGamma.fit(*given_)
     with pytest.raises(ValueError, match="GammaGamma needs positive parameters, got q="):
         GammaGamma(1, 0, 1)
+
+
+# -- customers who do not differ -----------------------------------------------------------------------------
+
+
+def test_large_parameters_tend_to_equal_customers():
+    """With r = 1e10 all buy at one rate, and the history is that of a Poisson process; nobody leaves."""
+    x, t_x, T, rate = np.array([0, 1, 9, 40]), np.array([0, 3.0, 20.0, 38.0]), np.full(4, 39.0), 0.3
+    process = x * np.log(rate) - rate * T
+    for model in (NBD(1e10, 1e10 / rate), BGNBD(1e10, 1e10 / rate, 1e-9, 1e5)):
+        ours = [model.log_likelihood(*customer) for customer in zip(x, t_x, T, strict=True)]
+        np.testing.assert_allclose(ours, process, rtol=0, atol=3e-7)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_regular_customers_are_fitted_whatever_the_log(seed):
+    """Everybody buys every so many weeks: the likelihood is flat where the gamma functions used to cancel."""
+    weeks = np.random.default_rng(seed).integers(10, 50, 200).astype(float)
+    for every in range(2, 9):
+        x = weeks // every
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            model, staying = (kind.fit(x, x * every, weeks) for kind in (BGNBD, NBD))
+        ours, bound = (each.log_likelihood(x, x * every, weeks) for each in (model, staying))
+        assert ours >= bound - 1e-3

@@ -678,6 +678,14 @@ def test_one_event_determines_no_half_life():
     assert "NOT DETERMINED within a factor of 10" in str(fit)
 
 
+def test_events_of_the_first_bin_alone_determine_no_half_life():
+    """However many there are: any half-life well below a bin, with a scale to match, says the same."""
+    data = BinnedCounts([[5000, 0, 0, 0]], np.full((1, 4), 100), "poisson", "weeks", "x")
+    fit = fit_decay(data)
+    shorter = fitting.profile_likelihood(data, [fit.half_life / 1.5])[0]
+    assert shorter > fit.log_likelihood - 1 and not fit.trustworthy
+
+
 def test_determined_is_what_the_profile_says(rate):
     """Weak data: 12 events at a rate that halves in 10; the profile interval is open, and so it says."""
     age = np.arange(12) + 0.5

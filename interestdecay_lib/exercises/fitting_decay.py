@@ -3,7 +3,7 @@
 import math
 from functools import cache
 
-from interestdecay_lib import datasets, fitting
+from interestdecay_lib import counts, datasets, fitting
 from interestdecay_lib.checks import Exercise, Mistake
 
 _LN2 = math.log(2)
@@ -14,14 +14,14 @@ _THREE_QUARTERS = math.log(120 / 90)  # how far the log rate falls from week 1 t
 def _half_life(definition, curve="Exponential", sample=True):
     """Half-life in weeks of the tenth of CDNOW's customers, or of all."""
     log = datasets.load_cdnow(sample=sample)
-    return fitting.fit_decay(getattr(fitting, definition)(log), curve).half_life
+    return fitting.fit_decay(getattr(counts, definition)(log), curve).half_life
 
 
 @cache
 def _gains(definition):
     """Held-out gain over the exponential and half-life, by curve, all customers."""
-    counts = getattr(fitting, definition)(datasets.load_cdnow())
-    return fitting.compare_curves(counts, ["Hyperbolic", "PowerLaw", "BiExponential"], replicates=0)
+    counted = getattr(counts, definition)(datasets.load_cdnow())
+    return fitting.compare_curves(counted, ["Hyperbolic", "PowerLaw", "BiExponential"], replicates=0)
 
 
 def _share(column="gain", above="Hyperbolic", below="BiExponential", definition="hazard_since_last"):

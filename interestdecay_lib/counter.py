@@ -47,8 +47,8 @@ class DecayedCounter:
     Raises
     ------
     ValueError
-        For a half-life that is not above 0, times or weights that are missing or infinite, dates with a time
-        zone, a sum beyond the range of floats, and questions about the past. A refused event changes nothing.
+        For a half-life that is not above 0, times or weights that are missing or infinite, a sum beyond the
+        range of floats, and questions about the past. A refused event changes nothing.
     TypeError
         For a number where a date is due, and the reverse; for a weight that is no number (text, a boolean).
 

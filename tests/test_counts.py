@@ -259,7 +259,7 @@ def test_counts_beyond_what_floats_count_are_refused(huge):
 
 def test_the_old_place_still_answers_and_says_the_new_one():
     for name in counts.__all__:
-        with pytest.warns(DeprecationWarning, match=rf"use counts\.{name}"):
+        with pytest.warns(DeprecationWarning, match=rf"is now interestdecay_lib.counts\.{name}"):
             assert getattr(fitting, name) is getattr(counts, name)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         getattr(fitting, "nothing")  # noqa: B009

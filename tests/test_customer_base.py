@@ -599,7 +599,7 @@ def test_what_only_looks_like_a_number_is_refused(model):
 
 
 def _spending():
-    log = event_log.merge_same_day(tasks.as_of(load_cdnow(sample=True), "1997-10-01"))
+    log = event_log.merge_same_day(event_log.as_of(load_cdnow(sample=True), "1997-10-01"))
     repeats = log[log["user_id"].duplicated()].groupby("user_id")["value"]
     return repeats.size(), repeats.mean()
 

@@ -325,12 +325,12 @@ def _rates():
 def test_a_whole_forecast_is_not_scored_as_two_seeds():
     y = np.array([0, 1, 0, 1])
     forecast = forecasts.Forecast(np.full(4, 0.5), np.full(4, 0.7))
-    for score in (
-        lambda f: evaluation.comparison_table(y, {"model": f, "other": f.p}, ["log_loss"], reference="other"),
-        lambda f: evaluation.bootstrap_interval("brier", y, f, replicates=5),
-    ):
-        with pytest.raises(ValueError, match=r"forecast\.p or forecast\.mu"):
-            score(forecast)
+    both = {"model": forecast, "other": forecast.p}
+    table = evaluation.comparison_table(y, both, ["log_loss"], reference="other", replicates=5)
+    assert table.loc["model"].tolist() == [0, 0, 0]
+    assert evaluation.bootstrap_interval("brier", y, forecast, replicates=5).estimate == 0.25
+    with pytest.raises(ValueError, match=r"forecast\.p or forecast\.mu"):
+        evaluation.bootstrap_interval("predicted_over_actual", y, forecast, replicates=5)
 
 
 def test_a_counter_says_when_it_overflows():

@@ -437,13 +437,11 @@ def test_the_half_life_stays_what_it_is():
         hash(counter)
 
 
-def test_dates_with_and_without_zone_are_not_mixed():
+def test_a_date_with_a_zone_is_that_instant_and_one_without_is_in_utc():
     counter = DecayedCounter("7D")
-    counter.add("2024-01-01")
-    for ask in (counter.add, counter.value_at):
-        with pytest.raises(ValueError, match=r"without time zone .*tz_convert"):
-            ask(pd.Timestamp("2024-01-08", tz="Europe/Berlin"))
+    counter.add(pd.Timestamp("2024-01-01 01:00", tz="Europe/Berlin"))
     assert counter.value_at("2024-01-08") == 0.5
+    assert counter.value_at(pd.Timestamp("2024-01-07 19:00", tz="America/New_York")) == 0.5
 
 
 @pytest.mark.parametrize("unit", ["s", "us", "ns"])

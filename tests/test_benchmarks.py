@@ -268,7 +268,8 @@ def test_a_comparison_without_times_records_a_refusal():
 
 
 def test_modules_are_found_by_their_names(tmp_path, monkeypatch, capsys):
-    assert {"interest", "layers", "lstm", "windows"} <= set(run.discover())
+    files = {"counter", "customer_base", "events", "interest", "layers", "lstm", "windows"}
+    assert files <= set(run.discover())
     (tmp_path / "bench_of_old_form.py").write_text("def run(time_it): return []\n")
     (tmp_path / "bench_of_this_form.py").write_text("TABLES, NEEDS, cases = {}, [], iter\n")
     monkeypatch.syspath_prepend(tmp_path)
@@ -280,7 +281,7 @@ def _small(name, scale):
     return [racing.race(case, rounds=1, least=0.0) for case in run.discover()[name].cases(scale)]
 
 
-@pytest.mark.parametrize("name", ["interest", "windows"])
+@pytest.mark.parametrize("name", ["counter", "customer_base", "events", "interest", "windows"])
 def test_every_opponent_has_our_result_on_a_small_log(name):
     module = run.discover()[name]
     found = _small(name, 2e-3)
@@ -313,3 +314,45 @@ def test_a_spoilt_sum_does_not_pass_for_equal():
     assert case.compare(name, right)["share_wrong"] == 0
     with pytest.raises(AssertionError, match="DuckDB, window"):
         case.compare(name, np.where(np.arange(len(right))[:, None] == 50, right * (1 + 1e-8), right))
+
+
+@pytest.mark.parametrize("method", ["this book: read_events", "DuckDB, read_csv and ORDER BY"])
+@pytest.mark.parametrize("column", ["user_id", "timestamp", "item_id", "value"])
+def test_a_table_with_two_cells_swapped_does_not_pass_for_equal(method, column):
+    for case in run.discover()["events"].cases(5e-4):
+        table = case.methods[method].prepare()()
+        case.compare(method, table)
+        swapped = table[column].to_numpy().copy()
+        swapped[[0, -1]] = swapped[[-1, 0]]
+        with pytest.raises(AssertionError, match=method):
+            case.compare(method, table.assign(**{column: swapped}))
+
+
+def test_a_fit_that_stops_early_does_not_pass_for_a_fit():
+    case = next(iter(run.discover()["customer_base"].cases(1e-3)))
+    fitted = case.methods["this book: fit"].prepare()()
+    assert case.compare("lifetimes: fit", fitted) == {"nats_apart": 0}
+    near = type(fitted)(**{**fitted.parameters, "a": 1.03 * fitted.parameters["a"]})
+    with pytest.raises(AssertionError, match="the likelihoods differ"):
+        case.compare("lifetimes: fit", near)
+    far = type(fitted)(**{**fitted.parameters, "r": 2 * fitted.parameters["r"]})
+    with pytest.raises(AssertionError, match="the truth is likelier"):
+        case.compare("lifetimes: fit", far)
+
+
+def test_a_counter_that_loses_an_event_does_not_pass():
+    case = next(iter(run.discover()["counter"].cases(1e-3)))
+    for name, method in case.methods.items():
+        counter = method.prepare()()
+        case.compare(name, method.result(counter))
+        counter.value -= 1e-3
+        with pytest.raises(AssertionError, match=name):
+            case.compare(name, method.result(counter))
+
+
+def test_every_way_to_read_a_file_tells_its_time_and_memory_alone(tmp_path, capsys):
+    module = run.discover()["events"]
+    module.write(tmp_path / "events.csv", 50, module.LINES["text ids"])
+    for name in module.METHODS:
+        module.read_once(name, str(tmp_path / "events.csv"))
+        assert float(capsys.readouterr().out.split()[-2]) > 0.01        # GiB: of this process

@@ -1,34 +1,40 @@
 """A CSV file of events to a sorted table: `events.read_events` against pandas, polars and DuckDB.
 
-    python book/_measure/bench_events.py --sizes 1e6,1e7
+Every opponent reads the same file and sorts by user and time (ties by item, then value), and its table must
+be the book's, value by value. The book checks what it reads; the others do not.
 
-Every opponent reads the same file and sorts by user and time (ties by item, then value), and its table is
-compared with the book's before it is timed. The book checks what it reads; the others do not. Peak memory is
-that of a process of its own that does nothing else.
+    python book/_measure/bench_events.py 1e7
+
+reads another number of rows, once and each in a process of its own, and tells its peak memory as well.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import re
-import resource
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from race import THREADS, Case, Method, Table
+
+HERE = Path(__file__).resolve().parent
+SIZES = (1e5, 1e6)                      # many different texts weigh more in a small file
 ORDER = ["user_id", "timestamp", "item_id", "value"]
-SPAN = 540 * 86_400  # seconds
+SPAN = 540 * 86_400                     # seconds
+NEEDS: list[str] = []
+TABLES = {"events": Table("CSV file to a sorted table", "file")}
+LINES = {"integer ids": "{},{},{},{}\n", "text ids": "u{:07d}x,{},sku-{},{}\n"}
 
 
-def write(path: Path, events: int, text: bool, seed: int = 0) -> None:
+def write(path: Path, events: int, line: str, seed: int = 0) -> None:
     """N/50 users of log-normal activity, whole seconds, 50,000 items, prices; in no order."""
     rng = np.random.default_rng(seed)
     users = max(events // 50, 1)
@@ -40,35 +46,42 @@ def write(path: Path, events: int, text: bool, seed: int = 0) -> None:
             user = rng.choice(users, size=n, p=share / share.sum()).tolist()
             times = np.datetime64("2024-01-01", "s") + rng.integers(0, SPAN, n).astype("timedelta64[s]")
             item, value = rng.integers(1, 50_000, n).tolist(), np.round(rng.gamma(2.0, 10.0, n), 2).tolist()
-            form = "u{:07d}x,{},sku-{},{}\n" if text else "{},{},{},{}\n"
             rows = zip(user, np.datetime_as_string(times).tolist(), item, value, strict=True)
-            file.writelines(form.format(*row) for row in rows)
+            file.writelines(line.format(*row) for row in rows)
 
 
-def book(path: Path):
+# --- a function for every opponent, which gives the call that is timed ---
+
+
+def book(path: Path) -> Callable:
     from interestdecay_lib.events import read_events
 
-    return read_events(path, duplicates="keep")
+    return lambda: read_events(path, duplicates="keep")
 
 
-def with_pandas(path: Path):
-    return pd.read_csv(path, parse_dates=["timestamp"], date_format="ISO8601").sort_values(
-        ORDER, ignore_index=True
-    )
+def with_pandas(path: Path) -> Callable:
+    def call():
+        table = pd.read_csv(path, parse_dates=["timestamp"], date_format="ISO8601")
+        return table.sort_values(ORDER, ignore_index=True)
+
+    return call
 
 
-def with_polars(path: Path):
+def with_polars(path: Path) -> Callable:
     import polars as pl
 
-    return pl.read_csv(path, try_parse_dates=True).sort(ORDER)
+    return lambda: pl.read_csv(path, try_parse_dates=True).sort(ORDER)
 
 
-def with_duckdb(path: Path, threads: int = 2):
+def with_duckdb(path: Path) -> Callable:
     import duckdb
 
-    connection = duckdb.connect()
-    connection.execute(f"SET threads = {threads}")
-    return connection.execute(f"SELECT * FROM read_csv('{path}') ORDER BY {', '.join(ORDER)}").df()
+    def call():
+        # a new connection each time: one that has read the file before may remember it
+        with duckdb.connect(config={"threads": THREADS}) as connection:
+            return connection.execute(f"SELECT * FROM read_csv('{path}') ORDER BY {', '.join(ORDER)}").df()
+
+    return call
 
 
 METHODS = {
@@ -79,10 +92,58 @@ METHODS = {
 }
 
 
-def peak_gigabytes(method: str, path: Path) -> float:
-    """Peak memory of a new process that reads `path` once."""
-    command = [sys.executable, __file__, "--peak-of", method, "--path", str(path)]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1])
+# --- what is raced ---
+
+
+def cases(scale: float = 1.0) -> Iterator[Case]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "events.csv"
+        for size in [int(size * scale) for size in SIZES]:
+            for ids, line in LINES.items():
+                write(path, size, line)
+                yield _case({"file": f"{size:,} rows, {ids}", "events": size, "ids": ids}, path)
+
+
+def _case(facts: dict, path: Path) -> Case:
+    right = book(path)()
+
+    def compare(name: str, table: object) -> dict:
+        assert list(table.columns) == ORDER, f"{name}: the columns are {list(table.columns)}"
+        for column in ORDER:
+            found = table[column].to_numpy()
+            if column == "timestamp":
+                found = found.astype("datetime64[us]")
+            np.testing.assert_array_equal(found, right[column].to_numpy(), err_msg=f"{name}, {column}")
+        return {}
+
+    methods = {name: Method(lambda way=way: way(path), parallel=name.startswith(("polars", "DuckDB")))
+               for name, way in METHODS.items()}
+    return Case("events", facts, methods, compare)
+
+
+# --- another number of rows, with the peak memory ---
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("rows", type=float)
+    rows = int(parser.parse_args().rows)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "events.csv"
+        for ids, line in LINES.items():
+            write(path, rows, line)
+            for name in METHODS:
+                print(f"{rows:,} rows, {ids}, {name}:", flush=True)
+                code = f"import bench_events; bench_events.read_once({name!r}, {str(path)!r})"
+                settings = {**os.environ, "POLARS_MAX_THREADS": str(THREADS)}
+                subprocess.run([sys.executable, "-c", code], cwd=HERE, env=settings, check=True)
+
+
+def read_once(name: str, path: str) -> None:
+    call, wall, cpu = METHODS[name](Path(path)), time.perf_counter(), time.process_time()
+    call()
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    print(f"    {wall:.1f} s, CPU {cpu:.1f} s, peak memory {_peak():.2f} GiB")
 
 
 def _peak() -> float:
@@ -90,73 +151,10 @@ def _peak() -> float:
     status = Path("/proc/self/status")
     if status.exists():
         return int(re.search(r"VmHWM:\s+(\d+) kB", status.read_text())[1]) / 2**20
+    import resource  # Windows has none
+
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**30 if sys.platform == "darwin" else 2**20)
 
 
-def run(sizes: list[int], time_it: Callable, kinds: tuple[str, ...] = ("numbers", "texts")) -> list[dict]:
-    rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        for size in sizes:
-            for kind in kinds:
-                path = Path(folder) / "events.csv"
-                write(path, size, kind == "texts")
-                rows += _compare(path, size, kind, time_it)
-    return rows
-
-
-def _compare(path: Path, size: int, kind: str, time_it: Callable) -> list[dict]:
-    right, rows = book(path), []
-    for name, method in METHODS.items():
-        _check(right, method(path), name)
-        cpu, calls = time.process_time(), 0
-
-        def call(method=method):
-            nonlocal calls
-            calls += 1
-            method(path)
-
-        seconds = time_it(call)
-        cpu = (time.process_time() - cpu) / calls
-        rows.append({"events": size, "ids": kind, "method": name, "ms": 1000 * seconds, "cpu_ms": 1000 * cpu,
-                     "peak_gigabytes": round(peak_gigabytes(name, path), 2)})  # fmt: skip
-    for row in rows:
-        row["ratio_to_book"] = row["ms"] / rows[0]["ms"]
-        row["cpu_ratio_to_book"] = row["cpu_ms"] / rows[0]["cpu_ms"]
-    return rows
-
-
-def _check(right: pd.DataFrame, found, name: str) -> None:
-    for column in ORDER:
-        other = found[column].to_numpy()
-        if column == "timestamp":
-            other = other.astype("datetime64[us]")
-        np.testing.assert_array_equal(right[column].to_numpy(), other, err_msg=f"{name}, {column}")
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sizes", default="1e6,1e7")
-    parser.add_argument("--repeats", type=int, default=3, help="calls of which the median is taken")
-    parser.add_argument("--peak-of", help="read --path once with this method and print the peak memory")
-    parser.add_argument("--path", type=Path)
-    options = parser.parse_args()
-    if options.peak_of:
-        METHODS[options.peak_of](options.path)
-        print(_peak())
-        return
-
-    def time_it(call) -> float:
-        seconds = []
-        for _ in range(options.repeats):
-            start = time.perf_counter()
-            call()
-            seconds.append(time.perf_counter() - start)
-        return float(np.median(seconds))
-
-    for row in run([int(float(size)) for size in options.sizes.split(",")], time_it):
-        print(json.dumps(row))
-
-
 if __name__ == "__main__":
-    os.environ.setdefault("POLARS_MAX_THREADS", "2")  # read when polars is imported
     main()

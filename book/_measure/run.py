@@ -42,7 +42,8 @@ RECORDS = BUILD / "ratios.jsonl"
 OUTPUT = ROOT / "book/_data/results.json"
 AT, RECORD = "at: ", "record: "         # how a process tells its parent where it is, and what it found
 ENOUGH = 5                              # processes for a ratio that the book prints
-PACKAGES = ["numpy", "scipy", "pandas", "polars", "duckdb", "numba", "tensorflow", "keras"]
+PACKAGES = ["numpy", "scipy", "pandas", "polars", "duckdb", "numba", "lifetimes", "autograd", "tensorflow",
+            "keras"]
 #: Read when the libraries are imported, so they are set before the process starts.
 THREAD_SETTINGS = {
     name: str(THREADS)

@@ -104,6 +104,7 @@ def follow(command, counted, failure):
 
 def prepare():
     """Create or complete .venv from the hashed lock. Does nothing when it is up to date."""
+    BUILD.mkdir(exist_ok=True)                       # IPython keeps its settings there, in every kernel
     stamp = VENV / "lock.sha256"
     wanted = digest([ROOT / "requirements.txt", ROOT / "pyproject.toml"], salt=str(ROOT))
     if PYTHON.exists() and stamp.exists() and stamp.read_text() == wanted:

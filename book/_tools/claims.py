@@ -146,32 +146,35 @@ def enter(number):
     shuffle = tf.random.experimental.stateless_shuffle
     tf.random.experimental.stateless_shuffle = lambda value, seed: shuffle(value, [seed[0] + shift, seed[1]])
 
-    def nudge(model):
-        for position, weight in enumerate(model.trainable_variables):
-            values = weight.numpy()
-            noise = np.random.default_rng([number, position])  # two equal models stay equal
-            weight.assign(values * (1 + PERTURBATION * noise.standard_normal(values.shape)))
+    keras.Model.fit = _nudged(keras.Model.fit, number)
+    networks.compare_optimizers = _given_back(_nudged(networks.compare_optimizers, number))
 
-    def nudged(train):
-        def trained(model, *rest, **options):
-            if model.built:
-                nudge(model)
-            return train(model, *rest, **options)
 
-        return trained
+def _nudged(train, number):
+    """`train`, beginning at weights that are moved by one part in a million."""
 
-    def given_back(train):
-        def trained(model, *rest, **options):
-            before = [weight.numpy() for weight in model.trainable_variables]
-            result = nudged(train)(model, *rest, **options)
-            for weight, value in zip(model.trainable_variables, before, strict=True):
-                weight.assign(value)
-            return result
+    def trained(model, *rest, **options):
+        if model.built:
+            for position, weight in enumerate(model.trainable_variables):
+                values = weight.numpy()
+                noise = np.random.default_rng([number, position])  # two equal models stay equal
+                weight.assign(values * (1 + PERTURBATION * noise.standard_normal(values.shape)))
+        return train(model, *rest, **options)
 
-        return trained
+    return trained
 
-    keras.Model.fit = nudged(keras.Model.fit)
-    networks.compare_optimizers = given_back(networks.compare_optimizers)
+
+def _given_back(train):
+    """`train`, after which the model has the weights with which it came."""
+
+    def trained(model, *rest, **options):
+        before = [weight.numpy() for weight in model.trainable_variables]
+        result = train(model, *rest, **options)
+        for weight, value in zip(model.trainable_variables, before, strict=True):
+            weight.assign(value)
+        return result
+
+    return trained
 
 
 # ------------------------------------------------------------------------------------- inside a notebook

@@ -43,7 +43,7 @@ def _how_measured(results):
         f"Each ratio comes from {ENOUGH} processes, a fresh interpreter each, on {results['cores']} cores "
         f"({versions}); what takes a number of threads has {results['threads']}. Every opponent's result was "
         "compared before it was timed; then all took turns. Loading the log into an opponent's own memory is "
-        "not timed.",
+        "not timed, except where reading a file is what is raced.",
         "A ratio is the time one waits for an opponent by the time one waits for this book's function: above "
         "1 means slower than this book's. Shown are the median of the processes and, in brackets, the "
         "smallest and the largest; *CPU* is the same of the time that all processors worked, where an "

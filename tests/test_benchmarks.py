@@ -91,7 +91,10 @@ def test_waiting_and_processor_time_are_judged_apart():
 
 
 def test_a_ratio_of_fewer_than_five_processes_is_not_printed():
-    assert "| theirs | too few processes |" in status.measured(stored(2.0, 2.0, 2.0, 2.0))
+    assert status.measured(stored(2.0, 2.0, 2.0, 2.0)) == status.NOT_YET
+    results = stored(2, 2, 2, 2, 2)
+    results["sums"].append({**results["sums"][1], "method": "late", "processes": 4})
+    assert "| late | too few processes |" in status.measured(results)
 
 
 def test_wrong_results_are_not_shown_and_missing_opponents_are_named():

@@ -13,6 +13,10 @@ ROBUST = ROOT / "book/_data/robust.json"
 ENOUGH = 5  # processes for a ratio
 UNDECIDED = "no difference"
 TOO_FEW = "too few processes"
+NOT_YET = (
+    f"The ratios to other tools are not shown: those that stood here came from one run, and on another machine\n"
+    f"they did not reproduce. `make benchmark` measures each in {ENOUGH} fresh processes and shows its range.\n"
+)
 BLOCK = re.compile(r"(<!-- measured:begin -->\n).*?(<!-- measured:end -->)", re.DOTALL)
 PARTS_BLOCK = re.compile(r"(<!-- parts:begin -->\n).*?(<!-- parts:end -->)", re.DOTALL)
 ROBUST_BLOCK = re.compile(r"(<!-- robust:begin -->\n).*?(<!-- robust:end -->)", re.DOTALL)
@@ -28,6 +32,9 @@ def chapters():
 
 def measured(results):
     """Markdown tables of the ratios, each with its range over the processes."""
+    rows = [row for name in results["tables"] for row in _at(results, name)]
+    if all(row["processes"] < ENOUGH for row in rows):
+        return NOT_YET
     parts = [_how_measured(results)]
     for name, table in results["tables"].items():
         rows = [row for row in _at(results, name) if row.get("result") != "wrong"]

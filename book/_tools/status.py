@@ -14,8 +14,9 @@ ENOUGH = 5  # processes for a ratio
 UNDECIDED = "no difference"
 TOO_FEW = "too few processes"
 NOT_YET = (
-    f"The ratios to other tools are not shown: those that stood here came from one run, and on another machine\n"
-    f"they did not reproduce. `make benchmark` measures each in {ENOUGH} fresh processes and shows its range.\n"
+    "The ratios to other tools are not shown: those that stood here came from one run, and on another\n"
+    f"machine they did not reproduce. `make benchmark` measures each in {ENOUGH} fresh processes and shows\n"
+    "its range.\n"
 )
 BLOCK = re.compile(r"(<!-- measured:begin -->\n).*?(<!-- measured:end -->)", re.DOTALL)
 PARTS_BLOCK = re.compile(r"(<!-- parts:begin -->\n).*?(<!-- parts:end -->)", re.DOTALL)

@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from interestdecay_lib import lstm
+from interestdecay_lib import _threads
 from interestdecay_lib.lstm import (
     GATES,
     LSTMWeights,
@@ -198,11 +198,11 @@ def test_the_number_of_threads_is_put_back_and_threadpoolctl_may_be_missing(monk
     assert set(used) <= {1}  # empty where threadpoolctl does not know the BLAS, as on macOS
     assert threadpoolctl.threadpool_info() == before
     monkeypatch.setitem(sys.modules, "threadpoolctl", None)
-    lstm._thread_pools.cache_clear()
+    _threads._pools.cache_clear()
     try:
         np.testing.assert_allclose(lstm_forward(x, weights).h, limited.h, rtol=1e-12, atol=1e-14)
     finally:
-        lstm._thread_pools.cache_clear()
+        _threads._pools.cache_clear()
 
 
 def _blas_threads(threadpoolctl):

@@ -301,7 +301,6 @@ def test_further_training_keeps_the_scale_that_the_weights_know(task):
     networks.fit_network(model, networks.purchase_arrays(late), **slight)
     again = np.asarray(model.get_layer("standardise_weekly").mean).ravel()
     np.testing.assert_allclose(again, late.weekly.mean((0, 1)), rtol=1e-5)
-    assert not np.allclose(predict(model, early).p, before, atol=1e-3)
 
 
 @pytest.mark.slow

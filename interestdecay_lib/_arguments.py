@@ -14,6 +14,8 @@ from numbers import Real
 
 import numpy as np
 import pandas as pd
+from pandas.api.extensions import ExtensionDtype
+from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 _CLOCK = r"[T ]\d{2}(?::?\d{2}(?::?\d{2}(?:[.,]\d+)?)?)?\s?(?:Z|[+-]\d{2}(?::?\d{2})?)?"
 _ISO = re.compile(rf"\d{{4}}-\d{{2}}-\d{{2}}(?:{_CLOCK})?|\d{{8}}(?:T{_CLOCK[4:]})?")
@@ -40,7 +42,7 @@ def whole(value: object, name: str, least: int = 1) -> int:
 
 
 def floats(value: object, name: str) -> np.ndarray:
-    """`value` as a float64 array of any shape, if it holds numbers; missing ones are NaN.
+    """`value` as a float64 array of any shape, if it holds numbers; pandas' missing ones are NaN.
 
     Dates, lengths of time, texts, booleans, complex and masked numbers are a ``TypeError``.
 
@@ -51,6 +53,9 @@ def floats(value: object, name: str) -> np.ndarray:
         ...
     TypeError: weights must be real numbers, got list of <U1: ['1', '2']
     """
+    dtype = getattr(value, "dtype", None)
+    if isinstance(dtype, ExtensionDtype) and is_numeric_dtype(dtype) and not is_bool_dtype(dtype):
+        value = value.to_numpy(dtype=object, na_value=np.nan)         # Int64, Float64, int64[pyarrow]
     given = np.asarray(value)
     if given.dtype.kind in "mM":
         raise TypeError(
@@ -59,15 +64,11 @@ def floats(value: object, name: str) -> np.ndarray:
         )
     if np.ma.is_masked(value):
         raise TypeError(f"{name} must be real numbers, but some are masked; leave them out, or fill them")
-    if given.dtype.kind == "O":
-        missing = np.array([entry is None or entry is pd.NA for entry in given.flat], bool)
-        if all(is_number(entry) for entry in given.ravel()[~missing]):
-            try:
-                found = np.full(given.size, np.nan)
-                found[~missing] = given.ravel()[~missing].astype(np.float64)
-            except OverflowError:
-                raise ValueError(f"{name} must be finite: one is too large for a float") from None
-            return found.reshape(given.shape)
+    if given.dtype.kind == "O" and all(is_number(entry) for entry in given.flat):
+        try:
+            return given.astype(np.float64)
+        except OverflowError:
+            raise ValueError(f"{name} must be finite: one is too large for a float") from None
     if given.dtype.kind not in "iuf" and given.size:
         kind = f"{type(value).__name__} of {given.dtype}"
         raise TypeError(f"{name} must be real numbers, got {kind}: {value!r}")

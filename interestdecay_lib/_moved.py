@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import importlib
 import warnings
-from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 
-def moved(here: str, places: dict[str, str]) -> Callable[[str], Any]:
-    """A module's ``__getattr__`` that finds each name of `places` in the module it names, and warns.
+def moved(here: str, name: str, *rooms: ModuleType) -> Any:
+    """For a module's ``__getattr__``: `name` from the room where it is now, with a warning.
 
-    >>> find = moved("old", {"as_of": "event_log"})
+    >>> from interestdecay_lib import event_log
     >>> with warnings.catch_warnings(record=True) as caught:
     ...     warnings.simplefilter("always")
-    ...     find("as_of").__module__, str(caught[0].message)
-    ('interestdecay_lib.event_log', 'old.as_of is now interestdecay_lib.event_log.as_of')
+    ...     moved("old", "as_of", event_log) is event_log.as_of, str(caught[0].message)
+    (True, 'old.as_of is now interestdecay_lib.event_log.as_of')
     """
-
-    def find(name: str) -> Any:
-        if name not in places:
-            raise AttributeError(f"module {here!r} has no attribute {name!r}")
-        new = f"interestdecay_lib.{places[name]}"
-        warnings.warn(f"{here}.{name} is now {new}.{name}", DeprecationWarning, stacklevel=2)
-        return getattr(importlib.import_module(new), name)
-
-    return find
+    for room in rooms:
+        if name in room.__all__:
+            told = f"{here}.{name} is now {room.__name__}.{name}"
+            warnings.warn(told, DeprecationWarning, stacklevel=3)
+            return getattr(room, name)
+    raise AttributeError(f"module {here!r} has no attribute {name!r}")

@@ -642,8 +642,8 @@ def as_text(table: pd.DataFrame, decimals: int = 3, sign: bool = False) -> pd.Da
         for m in metrics}, index=table.index)
 
 
-__getattr__ = moved(__name__, {
-    **dict.fromkeys(("HALF_LIVES", "BaseRate", "Boosting", "DecayedCount", "FrequencyOnly", "RFMLogistic",
-                     "RecencyOnly"), "baselines"),
-    "stack": "tasks",
-})
+def __getattr__(name: str) -> object:
+    """The baselines stood here before they had a module of their own."""
+    from interestdecay_lib import baselines, tasks
+
+    return moved(__name__, name, baselines, tasks)

@@ -35,7 +35,9 @@ _TINY = 1e-100
 _FAR = 10.0  # a half-life this many times as long or short must be ruled out by the data
 
 
-__getattr__ = moved(__name__, dict.fromkeys(counts.__all__, "counts"))
+def __getattr__(name: str) -> object:
+    """What is counted stood here before it had a module of its own."""
+    return moved(__name__, name, counts)
 
 
 # -- one curve as a function of free numbers ----------------------------------------------------------------

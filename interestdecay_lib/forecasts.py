@@ -93,7 +93,7 @@ def predict(model: Any, asked: PurchaseTask | Mapping[str, np.ndarray] | np.ndar
         x, t_x, T = (column.to_numpy(float) for column in summary)
         return Forecast(np.asarray(model.probability_return(given.horizon_weeks, x, t_x, T)),
                         np.asarray(model.expected_purchases(given.horizon_weeks, x, t_x, T)))
-    if not hasattr(model, "output_names"):
+    if not hasattr(model, "layers"):
         if not callable(getattr(model, "predict", None)):
             raise ValueError(f"predict needs a fitted model of this library, got {type(model).__name__}")
         return model.predict(_of_a_task(model, asked))
@@ -108,9 +108,10 @@ def _of_a_task(model: object, asked: object) -> PurchaseTask:
 
 
 def _of_network(model: Any, asked: object) -> Forecast:
-    if set(model.output_names) != {"bought", "purchases"}:
+    heads = getattr(model, "output_names", ["one output"])
+    if set(heads) != {"bought", "purchases"}:
         raise ValueError('the model needs the heads "bought" and "purchases": build it with '
-                         f"purchase_network or event_network; it has {list(model.output_names)}")
+                         f"purchase_network or event_network; it has {list(heads)}")
     wanted = model.input if isinstance(model.input, Mapping) else {"weekly": model.input}
     inputs = network_inputs(asked, wanted) if isinstance(asked, PurchaseTask) else asked
     if not isinstance(inputs, Mapping):

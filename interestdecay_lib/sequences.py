@@ -2,18 +2,16 @@
 
 import warnings
 
-from interestdecay_lib import tasks
+from interestdecay_lib import event_log, tasks, windows
 from interestdecay_lib._arguments import duration
 from interestdecay_lib._arguments import moment as _moment  # noqa: F401  (scripts of the reviews call it)
 from interestdecay_lib._moved import moved
 from interestdecay_lib.event_log import WEEK
 
-__getattr__ = moved(__name__, {
-    **dict.fromkeys(("DAY", "as_of", "merge_same_day"), "event_log"),
-    **dict.fromkeys(("PurchaseTask", "calibration_holdout", "rolling_origins", "split_users",
-                     "weekly_counts"), "tasks"),
-    **dict.fromkeys(("event_windows", "last_events", "sliding_windows"), "windows"),
-})
+
+def __getattr__(name):
+    return moved(__name__, name, event_log, tasks, windows)
+
 
 _COLUMNS = {"weeks_since_last": "recency", "purchase_days": "frequency", "mean_value": "monetary",
             "weeks_since_first": "tenure"}

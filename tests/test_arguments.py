@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interestdecay_lib import counts, datasets, event_log, interest, tasks, windows
-from interestdecay_lib._arguments import duration, moment
+from interestdecay_lib._arguments import duration, floats, moment
 
 LOG = pd.DataFrame(
     {
@@ -119,3 +119,17 @@ def test_a_number_counts_what_the_function_says():
     assert duration(4, "horizon", pd.Timedelta(weeks=1), "weeks") == pd.Timedelta("28D")
     with pytest.raises(ValueError, match="number of weeks"):
         duration("4", "horizon", pd.Timedelta(weeks=1), "weeks")
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint64", "float32", "Int64", "Float32", object])
+def test_numbers_of_every_type_are_read_alike(dtype):
+    np.testing.assert_array_equal(floats(pd.Series([1, 2, 3], dtype=dtype), "x"), [1.0, 2.0, 3.0])
+
+
+def test_a_missing_number_of_pandas_is_nan_and_nothing_else_is_a_number():
+    np.testing.assert_array_equal(floats(pd.Series([1, None], dtype="Int64"), "x"), [1.0, np.nan])
+    times = pd.to_datetime(["2024-01-01"])
+    for given in (["1"], [True], [None, 1.0], [1 + 2j], np.ma.array([1, 2], mask=[0, 1]), times, times - times[0],
+                  pd.Series([True, None], dtype="boolean"), None, "1"):
+        with pytest.raises(TypeError, match=r"^x must be (real|plain) numbers"):
+            floats(given, "x")

@@ -151,7 +151,7 @@ def test_predicting_before_training_leaves_no_old_scale_behind(task):
 
 def test_constant_feature_is_refused(task):
     x, y = pair(task, np.arange(50))
-    x[..., 2] = 1
+    x[..., 2] = 3
     with pytest.raises(ValueError, match=r"feature\(s\) \[2\] have one value"):
         networks.fit_network(networks.purchase_network(12, 3, units=2), (x, y), epochs=1)
 

@@ -129,7 +129,7 @@ def test_numbers_of_every_type_are_read_alike(dtype):
 def test_a_missing_number_of_pandas_is_nan_and_nothing_else_is_a_number():
     np.testing.assert_array_equal(floats(pd.Series([1, None], dtype="Int64"), "x"), [1.0, np.nan])
     times = pd.to_datetime(["2024-01-01"])
-    for given in (["1"], [True], [None, 1.0], [1 + 2j], np.ma.array([1, 2], mask=[0, 1]), times, times - times[0],
-                  pd.Series([True, None], dtype="boolean"), None, "1"):
+    masked, flags = np.ma.array([1, 2], mask=[0, 1]), pd.Series([True, None], dtype="boolean")
+    for other in (["1"], [True], [None, 1.0], [1 + 2j], masked, times, times - times[0], flags, None, "1"):
         with pytest.raises(TypeError, match=r"^x must be (real|plain) numbers"):
-            floats(given, "x")
+            floats(other, "x")

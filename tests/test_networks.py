@@ -240,8 +240,9 @@ def test_early_stopping_restores_the_best_epoch(task):
     tiny = keras.config.epsilon()  # Keras keeps both losses finite by it
     bce = -np.mean(np.log(np.clip(np.where(task.bought[rest] == 1, p, 1 - p), tiny, 1 - tiny)))
     poisson = np.mean(mu - task.purchases[rest] * np.log(mu + tiny))
-    assert history["val_loss"][best] == pytest.approx(bce + poisson, rel=1e-4)
-    assert history["val_bought_loss"][best] == pytest.approx(bce, rel=1e-4)
+    # single precision; in some worlds the two terms cancel, so what counts is the error itself
+    assert history["val_loss"][best] == pytest.approx(bce + poisson, abs=1e-5)
+    assert history["val_bought_loss"][best] == pytest.approx(bce, abs=1e-5)
 
 
 @pytest.mark.slow

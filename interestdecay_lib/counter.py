@@ -15,13 +15,12 @@ from __future__ import annotations
 
 import math
 from datetime import datetime, timedelta
-from numbers import Real
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
-from interestdecay_lib._arguments import duration, moment
+from interestdecay_lib._arguments import duration, is_number, moment
 
 __all__ = ["DecayedCounter"]
 
@@ -70,7 +69,7 @@ class DecayedCounter:
 
     def __init__(self, half_life: float | str | timedelta | np.timedelta64, value: float = 0.0,
                  time: float | str | datetime | None = None) -> None:
-        if _is_number(half_life):
+        if is_number(half_life):
             try:
                 self._half_life = float(half_life)
             except OverflowError:
@@ -177,20 +176,16 @@ class DecayedCounter:
 
     def _instant(self, t: object) -> float | pd.Timestamp:
         if isinstance(self._half_life, float):
-            if not _is_number(t):
+            if not is_number(t):
                 raise TypeError(f"half_life={self.half_life} is a number, so times are numbers, not {t!r}")
             return _finite(t, "time")
-        if _is_number(t):
+        if is_number(t):
             raise TypeError(f"half_life={self.half_life} is a length of time, so times are dates, not {t!r}")
         return moment(t, "time")
 
 
-def _is_number(given: object) -> bool:
-    return isinstance(given, Real) and not isinstance(given, (bool, timedelta, np.timedelta64))
-
-
 def _finite(given: object, what: str) -> float:
-    if not _is_number(given):
+    if not is_number(given):
         raise TypeError(f"{what} must be a number, but {given!r} was given")
     try:
         number = float(given)

@@ -27,7 +27,7 @@ from scipy.sparse import csr_array
 from scipy.special import expit, gammaln, xlogy
 
 from interestdecay_lib._arguments import floats
-from interestdecay_lib.event_log import DAY, checked
+from interestdecay_lib.event_log import DAY, UNITS, checked, unit_length
 
 __all__ = [
     "BinnedCounts",
@@ -38,8 +38,6 @@ __all__ = [
     "response_kernel",
 ]
 
-#: Length of each unit, and how many of the log's ticks (days, or hours) it holds.
-UNITS = {"hours": pd.Timedelta(hours=1), "days": DAY, "weeks": 7 * DAY}
 _TINY = 1e-100  # a rate that has underflowed to 0 makes the likelihood very bad, not undefined
 _EXACT = 2.0**53  # above it floats no longer count by ones
 _CELLS = 1 << 20  # cells worked on at a time, so that what is temporary stays small
@@ -325,7 +323,7 @@ class _Ticks(NamedTuple):
 
 
 def _ticks(log: pd.DataFrame, unit: str, observed_until: Any) -> _Ticks:
-    _check_unit(unit)
+    one = unit_length(unit)
     if len(log) == 0:
         raise ValueError("the log is empty")
     found = checked(log)
@@ -344,12 +342,7 @@ def _ticks(log: pd.DataFrame, unit: str, observed_until: Any) -> _Ticks:
     new = np.append(True, (customer[1:] != customer[:-1]) | (tick[1:] != tick[:-1]))
     customer, tick = customer[new], tick[new]
     first = np.append(True, customer[1:] != customer[:-1])
-    return _Ticks(customer, tick, first, max(1, UNITS[unit] // DAY), int((end - start) // length))
-
-
-def _check_unit(unit: Any) -> None:
-    if unit not in list(UNITS):
-        raise ValueError(f"unit must be one of {', '.join(UNITS)}, got {unit!r}")
+    return _Ticks(customer, tick, first, max(1, one // DAY), int((end - start) // length))
 
 
 def _bins(periods: int) -> int:
@@ -579,7 +572,7 @@ def response_kernel(log: pd.DataFrame | ArrayLike, time: ArrayLike | None = None
     >>> response_kernel(log, unit="hours")
     KernelCounts(response kernel over all earlier clicks: 1 customers, 2 events, ages 6 to 24 hours)
     """
-    _check_unit(unit)
+    unit_length(unit)
     user, time, clicked = _impressions(log, time, clicked, unit)
     code, users = pd.factorize(user)
     if not code.shape == time.shape == clicked.shape or code.ndim != 1:

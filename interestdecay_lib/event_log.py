@@ -23,12 +23,23 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from interestdecay_lib._arguments import instant
+from interestdecay_lib._arguments import instant, moment
 
-__all__ = ["DAY", "WEEK", "CheckedLog", "as_of", "checked", "in_weeks", "merge_same_day"]
+__all__ = [
+    "DAY",
+    "UNITS",
+    "WEEK",
+    "CheckedLog",
+    "as_of",
+    "checked",
+    "in_weeks",
+    "merge_same_day",
+    "unit_length",
+]
 
 DAY = pd.Timedelta(days=1)
 WEEK = pd.Timedelta(weeks=1)
+UNITS = {"hours": pd.Timedelta(hours=1), "days": DAY, "weeks": WEEK}
 _SUMMED = ("quantity", "value")
 _EARLIEST_NS = np.datetime64("1900-01-01", "ns")
 
@@ -249,12 +260,21 @@ def _zone(log: pd.DataFrame) -> str | None:
     if len(zones) > 1:
         raise ValueError(f"the days of one log are counted in one zone, but timezone holds {len(zones)}: "
                          f"{', '.join(map(repr, zones[:3]))}; choose one")
-    try:
-        pd.Timestamp(0, tz="UTC").tz_convert(zones[0])
-    except Exception as error:  # pandas, pytz, dateutil and zoneinfo each raise their own
+    if not is_zone(zones[0]):
         raise ValueError(f"timezone={zones[0]!r} is no time zone; it says in which zone the days of the log "
-                         "are counted: drop or rename the column if it means something else") from error
+                         "are counted: drop or rename the column if it means something else")
     return None if str(zones[0]) == "UTC" else str(zones[0])
+
+
+def is_zone(name: object) -> bool:
+    """Whether pandas knows a time zone of this name, such as ``"Asia/Tokyo"`` or ``"+09:00"``."""
+    if not isinstance(name, str) or not name:
+        return False
+    try:
+        pd.Timestamp(0, tz="UTC").tz_convert(name)
+    except (KeyError, ValueError, TypeError, OSError):
+        return False
+    return True
 
 
 def timestamps(log: pd.DataFrame) -> np.ndarray:
@@ -307,7 +327,18 @@ def _moment(value: object, name: str, zone: str | None) -> pd.Timestamp:
             raise ValueError(f"{name}={value!r} has a clock time and no zone, and the days of this log are "
                              f"those of {zone}: give a date, or pandas.Timestamp(..., tz='UTC')")
         found = found.tz_localize(zone, ambiguous=True, nonexistent="shift_forward")
-    return found if found.tzinfo is None else found.tz_convert("UTC").tz_localize(None)
+    return moment(found, name)
+
+
+def unit_length(name: object) -> pd.Timedelta:
+    """One hour, day or week, by the name of the unit in which ages are counted.
+
+    >>> unit_length("weeks")
+    Timedelta('7 days 00:00:00')
+    """
+    if name not in list(UNITS):
+        raise ValueError(f"unit must be one of {', '.join(UNITS)}, got {name!r}")
+    return UNITS[name]
 
 
 def in_weeks(span: np.ndarray) -> np.ndarray:

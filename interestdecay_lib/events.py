@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 
 from interestdecay_lib import _textfile
+from interestdecay_lib.event_log import is_zone
 
 _ROLES = ("user_id", "timestamp", "item_id", "event_type", "value")
 
@@ -1082,7 +1083,7 @@ def _zone_name(zone, times: pd.Series) -> str | None:
         return _fixed(_minutes(zone))
     file_of_dateutil = getattr(zone, "_filename", None)
     for name in (str(zone), f"dateutil/{file_of_dateutil}" if file_of_dateutil else ""):
-        if not name.startswith("UTC") and _is_zone(name):
+        if not name.startswith("UTC") and is_zone(name):
             return name
     try:  # a fixed offset under another name
         time = times.iloc[0].tz_localize(None).tz_localize(zone)
@@ -1100,16 +1101,6 @@ def _fixed(minutes: int) -> str | None:
     return f"{'-' if minutes < 0 else '+'}{hours:02}:{rest:02}" if minutes else None
 
 
-def _is_zone(name) -> bool:
-    if not isinstance(name, str) or not name:
-        return False
-    try:
-        pd.Timestamp(0, tz="UTC").tz_convert(name)
-    except (KeyError, ValueError, TypeError, OSError):
-        return False
-    return True
-
-
 def _with_zone(log, rows: _Rows, zone: str | None, wish: _Wishes, how: str) -> tuple[dict, str]:
     """The log with the column `timezone`, if its days are not those of UTC."""
     if "timezone" in log:
@@ -1118,12 +1109,12 @@ def _with_zone(log, rows: _Rows, zone: str | None, wish: _Wishes, how: str) -> t
         what = f"the column 'timezone' holds {_listed(shown)}"
         what += " ..." if len(names) > 4 else ""
         remedy = "drop or rename it"
-        if len(names) > 1 and any(map(_is_zone, names)):
+        if len(names) > 1 and any(map(is_zone, names)):
             raise EventLogError(
                 f"{what}: a log counts its days in one zone; are these logs of several zones? set the column "
                 f"to the one zone whose days are meant, or {remedy}"
             )
-        if len(names) > 1 or not _is_zone(names[0]):
+        if len(names) > 1 or not is_zone(names[0]):
             raise EventLogError(
                 f"{what}; in an event log it names the one zone whose days are counted: {remedy}"
             )

@@ -27,6 +27,7 @@ from scipy.special import gammaincinv
 from interestdecay_lib import counts
 from interestdecay_lib._moved import moved
 from interestdecay_lib.decay import CURVES, BiExponential, DecayCurve, Exponential, check_positive
+from interestdecay_lib.event_log import UNITS
 
 __all__ = ["DecayFit", "compare_curves", "fit_decay", "profile_likelihood"]
 
@@ -273,11 +274,11 @@ class DecayFit:
         ValueError
             If the unit is not hours, days or weeks, or the half-life is beyond 292 years.
         """
-        if self.unit not in counts.UNITS:
+        if self.unit not in UNITS:
             raise ValueError(f"a half-life in {self.unit} is no length of time; give the counts one of the "
-                             f"units {', '.join(counts.UNITS)}")
+                             f"units {', '.join(UNITS)}")
         try:
-            return self.half_life * counts.UNITS[self.unit]
+            return self.half_life * UNITS[self.unit]
         except OverflowError:
             raise ValueError(f"a half-life of {self.half_life:g} {self.unit} is too long for a "
                              "pandas.Timedelta; is the fit trustworthy?") from None

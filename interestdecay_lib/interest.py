@@ -25,7 +25,7 @@ from scipy.linalg.blas import dtbsv
 from interestdecay_lib._arguments import duration, floats, instant
 from interestdecay_lib.counter import DecayedCounter
 from interestdecay_lib.decay import DecayCurve, Exponential
-from interestdecay_lib.event_log import check_same_kind, moment_in, rows_named, timestamps
+from interestdecay_lib.event_log import UNITS, check_same_kind, moment_in, rows_named, timestamps, unit_length
 
 __all__ = ["DecayedCounter", "decayed_sum", "running_decayed_sum"]
 
@@ -160,8 +160,8 @@ def _fading(given: object, unit: str | None) -> tuple[dict[object, pd.Timedelta 
     if isinstance(given, DecayCurve):
         if unit is None:
             raise ValueError(f"in which unit does the age of {given!r} count? give unit, one of "
-                             f"{list(_UNITS)}")
-        length = _unit(unit)
+                             f"{list(UNITS)}")
+        length = unit_length(unit)
         fade = length * given.half_life if type(given) is Exponential else (given, length)
         return {"decayed_sum": fade}, False
     if unit is not None:
@@ -177,15 +177,6 @@ def _fading(given: object, unit: str | None) -> tuple[dict[object, pd.Timedelta 
     if len(set(lengths)) < len(lengths):
         raise ValueError(f"half_life names a column twice: {list(map(str, lengths))}")
     return dict(zip(labels, lengths, strict=True)), several
-
-
-_UNITS = {"hours": pd.Timedelta(hours=1), "days": pd.Timedelta(days=1), "weeks": pd.Timedelta(weeks=1)}
-
-
-def _unit(name: str) -> pd.Timedelta:
-    if name not in _UNITS:
-        raise ValueError(f"unit must be one of {list(_UNITS)}, got {name!r}")
-    return _UNITS[name]
 
 
 def _kept(

@@ -479,7 +479,7 @@ def _asked(log: CheckedLog, cut: object, horizon_weeks: int, history_weeks: int,
     channels = [_weekly(past, start, history_weeks, past.users, None)]
     if value is not None:
         amounts = log.before(log.moment(cut, "cut"))
-        if not (floats(amounts.column(value), value) >= 0).all():
+        if not (amounts.column(value) >= 0).all():
             raise ValueError(f"some events before the cut have a negative or missing {value}; decide what "
                              "refunds mean before building inputs")
         channels.append(np.log1p(_weekly(amounts, start, history_weeks, past.users, value)))

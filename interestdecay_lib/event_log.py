@@ -22,6 +22,7 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csc_array
 
 from interestdecay_lib._arguments import instant, moment
 
@@ -412,3 +413,24 @@ def merge_same_day(log: pd.DataFrame) -> pd.DataFrame:
     [12.0, 1.0]
     """
     return checked(log).days().frame
+
+
+def by_group_then_time(group: np.ndarray, time: np.ndarray) -> np.ndarray:
+    """The order ``np.lexsort((time, group))`` of whole numbers, ties as the rows stand, in half its time."""
+    if not len(group):
+        return np.zeros(0, np.intp)
+    if any(int(part.max()) - int(part.min()) >= 2**63 for part in (group, time)):
+        return np.lexsort((time, group))                     # their differences leave 64 bits
+    group, time = group - group.min(), time - time.min()
+    if not (time % 1_000_000).any():
+        time //= 1_000_000
+    groups, instants = int(group.max()) + 1, int(time.max()) + 1
+    if groups * instants < 2**63:                            # one key sorts faster than two
+        return np.argsort(group * instants + time, kind="stable")
+    if groups > 4 * len(group):
+        return np.lexsort((time, group))
+    # sort by time, then count the groups out: a sparse matrix with one entry a column, turned into one by
+    # rows, is a stable counting sort in compiled code
+    by_time = np.argsort(time, kind="stable")
+    entry = (np.empty(len(group), np.int8), group[by_time], np.arange(len(group) + 1))
+    return by_time[csc_array(entry, shape=(groups, len(group))).tocsr().indices]

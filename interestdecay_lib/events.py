@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 
 from interestdecay_lib import _textfile
-from interestdecay_lib.event_log import is_zone
+from interestdecay_lib.event_log import by_group_then_time, is_zone
 
 _ROLES = ("user_id", "timestamp", "item_id", "event_type", "value")
 
@@ -637,7 +637,7 @@ def _order(log: dict[str, pd.Series]) -> tuple[np.ndarray, np.ndarray, bool]:
     user, time = _ranks(log["user_id"]), _ranks(log["timestamp"])
     same = user[1:] == user[:-1]
     was_sorted = bool(((user[1:] > user[:-1]) | (same & (time[1:] >= time[:-1]))).all())
-    order = np.arange(len(user)) if was_sorted else _stable_order(user, time)
+    order = np.arange(len(user)) if was_sorted else by_group_then_time(user, time)
     if not was_sorted:
         same, time = user[order[1:]] == user[order[:-1]], time[order]
     tied = same & (time[1:] == time[:-1])
@@ -672,17 +672,6 @@ def _ranks(column: pd.Series) -> np.ndarray:
     rank = np.empty(len(known) + 1, dtype=np.int64)
     rank[by_value], rank[-1] = np.arange(len(known)), len(known)
     return rank[codes]
-
-
-def _stable_order(user: np.ndarray, time: np.ndarray) -> np.ndarray:
-    user, time = user - user.min(), time - time.min()
-    if not (time % 1_000_000).any():
-        time //= 1_000_000
-    if (int(user.max()) + 1) * (int(time.max()) + 1) < 2**63:  # one key sorts faster than two
-        user *= int(time.max()) + 1
-        user += time
-        return np.argsort(user, kind="stable")
-    return np.lexsort((time, user))
 
 
 def _settled(log, order, repeated, wish: _Wishes, rows: _Rows) -> tuple[dict, str | None]:

@@ -25,7 +25,15 @@ from scipy.linalg.blas import dtbsv
 from interestdecay_lib._arguments import duration, floats, instant
 from interestdecay_lib.counter import DecayedCounter
 from interestdecay_lib.decay import DecayCurve, Exponential
-from interestdecay_lib.event_log import UNITS, check_same_kind, moment_in, rows_named, timestamps, unit_length
+from interestdecay_lib.event_log import (
+    UNITS,
+    by_group_then_time,
+    check_same_kind,
+    moment_in,
+    rows_named,
+    timestamps,
+    unit_length,
+)
 
 __all__ = ["DecayedCounter", "decayed_sum", "running_decayed_sum"]
 
@@ -251,29 +259,35 @@ def _integer_keys(events: pd.DataFrame, by: str | list[str]) -> np.ndarray | Non
     return None
 
 
-def _groups(events: pd.DataFrame, by: str | list[str]) -> tuple[np.ndarray, pd.Index]:
-    """The group number of every event, numbered in the sorted order of the keys, and the keys.
+def _groups(events: pd.DataFrame, by: str | list[str], in_order: bool = True
+            ) -> tuple[np.ndarray, pd.Index]:
+    """The group number of every event, and the keys: numbered as they sort, or as they first appear.
 
     The distinct keys are sorted, not the events; categories are numbered already.
     """
     names = [by] if isinstance(by, str) else list(by)
-    coded = [_codes(events[name]) for name in names]
+    coded = [_codes(events[name], in_order) for name in names]
     missing = np.any([codes < 0 for codes, _ in coded], axis=0)
     if missing.any():
         raise ValueError(rows_named(f"events without a value in {' or '.join(names)}", missing, events.index))
     if len(names) == 1:
         return coded[0]
     pairs = np.ravel_multi_index([codes for codes, _ in coded], [max(len(keys), 1) for _, keys in coded])
-    pairs, codes = np.unique(pairs, return_inverse=True)
+    if in_order:
+        pairs, codes = np.unique(pairs, return_inverse=True)
+    else:
+        codes, pairs = pd.factorize(pairs)
     places = np.unravel_index(pairs, [max(len(keys), 1) for _, keys in coded])
     return codes, pd.MultiIndex.from_arrays(
         [keys.take(place) for (_, keys), place in zip(coded, places, strict=True)], names=names)
 
 
-def _codes(column: pd.Series) -> tuple[np.ndarray, pd.Index]:
+def _codes(column: pd.Series, in_order: bool = True) -> tuple[np.ndarray, pd.Index]:
     """Of every row the place of its key among the sorted distinct keys (-1: missing), and these."""
     codes, keys = pd.factorize(column)
     keys = pd.Index(keys, name=column.name)
+    if not in_order:
+        return codes, keys
     if isinstance(column.dtype, pd.CategoricalDtype):
         order = np.argsort(keys.codes, kind="stable")        # as the categories are listed
     else:
@@ -337,14 +351,15 @@ def running_decayed_sum(
     ticks, tick = times.view(np.int64), np.datetime_data(times.dtype)[0]
     values = _weights(events, weight, weight_by)
     keys = _integer_keys(events, by)
-    codes = _groups(events, by)[0] if keys is None else keys
+    codes = _groups(events, by, in_order=False)[0] if keys is None else keys
 
     columns, order = [], None
     for half in fading.values():
         unit_length = half / pd.Timedelta(1, tick)
         sums = np.ones(len(events)) if values is None else values.copy()
         if order is None and not _solve(sums, ticks, codes, unit_length):
-            order = np.lexsort((ticks, codes))               # stable: ties keep the order of the rows
+            codes = codes if keys is None else pd.factorize(keys)[0]
+            order = by_group_then_time(codes, ticks)
             codes, ticks = codes[order], ticks[order]
             values = None if values is None else values[order]
         if order is not None:

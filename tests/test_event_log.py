@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interestdecay_lib import interest, tasks, windows
-from interestdecay_lib.event_log import as_of, checked, merge_same_day
+from interestdecay_lib.event_log import as_of, by_group_then_time, checked, merge_same_day
 
 NAMES = ["ann", "bob", "Cem", "ду", "7"]
 EVENTS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 60 * 24)), min_size=1, max_size=25)
@@ -179,3 +179,18 @@ def test_an_empty_log_says_so():
         tasks.rfm_summary(empty, "2024-05-01")
     with pytest.raises(ValueError, match="the log is empty"):
         tasks.forecast_task(empty, 1, 1)
+
+
+@given(st.data())
+def test_the_order_by_group_then_time_is_that_of_lexsort(data):
+    """Few and many groups, few and many instants (one key, counted out, two keys), ties as the rows stand."""
+    size = data.draw(st.integers(0, 60))
+    groups = data.draw(st.sampled_from([1, 5, 100, 2**40]))
+    instants = data.draw(st.sampled_from([1, 3, 1_000, 2**44, 2**59, 2**63 - 1]))
+    unit = data.draw(st.sampled_from([1, 1_000_000])) if instants < 2**30 else 1
+    rng = np.random.default_rng(data.draw(st.integers(0, 99)))
+    group = rng.integers(-groups // 2, groups, size)
+    time = rng.integers(-instants, instants, size) * unit
+    kept = group.copy(), time.copy()
+    assert by_group_then_time(group, time).tolist() == np.lexsort((time, group)).tolist()
+    assert (group == kept[0]).all() and (time == kept[1]).all()

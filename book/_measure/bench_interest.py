@@ -337,25 +337,26 @@ def polars_final(problem: Problem) -> Callable:
 
     sums = [(pl.col("v") * ((pl.col("t") - SPAN) * rate).exp()).sum().alias(column)
             for column, rate in _rates(problem)]
-    query = problem.polars.group_by(problem.by).agg(sums)
+    query = problem.polars.group_by(problem.by).agg(sums).sort(problem.by)
     return lambda: query.collect()
 
 
 def duckdb_final(problem: Problem) -> Callable:
-    query, connection = f"{_grouped(problem)} FROM events GROUP BY {', '.join(problem.by)}", problem.duckdb
+    query, connection = _grouped(problem, "events"), problem.duckdb
     return lambda: connection.execute(query).fetchnumpy()
 
 
 def clickhouse_final(problem: Problem) -> Callable:
     # exponentialTimeDecayedSum is for windows only
-    query = f"{_grouped(problem)} FROM race.events GROUP BY {', '.join(problem.by)}"
-    session = problem.clickhouse
+    query, session = _grouped(problem, "race.events"), problem.clickhouse
     return lambda: session.query(query, "DataFrame")
 
 
-def _grouped(problem: Problem) -> str:
+def _grouped(problem: Problem, table: str) -> str:
+    """In the order of the users, as this book's function and pandas' give them: equal work for all."""
+    keys = ", ".join(problem.by)
     sums = [f"sum(v * exp((t - {SPAN}) * {rate!r})) AS {column}" for column, rate in _rates(problem)]
-    return f"SELECT {', '.join([*problem.by, *sums])}"
+    return f"SELECT {keys}, {', '.join(sums)} FROM {table} GROUP BY {keys} ORDER BY {keys}"
 
 
 def final_methods(problem: Problem) -> dict[str, Method]:

@@ -1,5 +1,6 @@
 """House rules of a chapter that a machine can check (nbval compares the outputs)."""
 
+import doctest
 import re
 from pathlib import Path
 
@@ -24,6 +25,11 @@ def test_the_first_chapter_and_the_readme_name_every_chapter():
     targets = re.findall(r"\| \{ref\}`chapter-([\w-]+)` \|", markdown("first_look"))
     assert [target.replace("-", "_") for target in targets] == TOC
     assert re.findall(r"^\| \d+ `(\w+)` \|", (ROOT / "README.md").read_text(encoding="utf-8"), re.M) == TOC
+
+
+def test_the_readme_computes_what_it_prints():
+    failed, tried = doctest.testfile(str(ROOT / "README.md"), module_relative=False, encoding="utf-8")
+    assert failed == 0 and tried >= 8
 
 
 def test_the_five_articles_are_named_as_they_are():

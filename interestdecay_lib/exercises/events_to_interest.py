@@ -45,16 +45,25 @@ def _stored(half_life: float) -> float:
 
 
 @cache
-def _two_speeds(look_ahead: bool, merged: bool) -> pd.DataFrame:
+def _two_speeds(look_ahead: bool, merged: bool, first_counts: bool) -> tuple[pd.DataFrame, np.ndarray]:
+    """Two decayed sums of every customer, and the days since the first purchase."""
     log = load_cdnow()
     log = merge_same_day(log) if merged else log
-    known = log if look_ahead else as_of(log, LATER)
-    return decayed_sum(known, "1998-07-01" if look_ahead else LATER, ["28D", "364D"])
+    at = "1998-07-01" if look_ahead else LATER
+    known = log if look_ahead else as_of(log, at)
+    first = known.groupby("user_id")["timestamp"].min()
+    counted = known if first_counts else known[known.duplicated("user_id")]
+    watched = ((pd.Timestamp(at) - first) / pd.Timedelta("1D")).to_numpy()
+    return decayed_sum(counted, at, ["28D", "364D"], users=first.index), watched
 
 
-def _warming(look_ahead: bool = False, merged: bool = True, factor: float = 28 / 364) -> float:
-    both = _two_speeds(look_ahead, merged)
-    return float((both["28D"] > factor * both["364D"]).sum())
+def _warming(look_ahead: bool = False, merged: bool = True, first_counts: bool = False,
+             divided: bool = True, bracket: bool = True) -> float:
+    both, watched = _two_speeds(look_ahead, merged, first_counts)
+    rate = {}
+    for name, h in (("28D", 28), ("364D", 364)):
+        rate[name] = both[name] / (h if divided else 1) / ((1 - 2 ** (-watched / h)) if bracket else 1)
+    return float((rate["28D"] > rate["364D"]).sum())
 
 
 EXERCISES = {
@@ -127,23 +136,34 @@ EXERCISES = {
         unit="customers",
         rtol=1e-6,
         mistakes=[
-            Mistake(lambda: _warming(factor=1.0),
+            Mistake(lambda: _warming(divided=False, bracket=False),
                     "You compared the two sums as they are. A long half-life adds up more events at the same "
-                    "pace: divide each sum by its half-life first."),
+                    "pace: turn each sum into a rate first."),
+            Mistake(lambda: _warming(bracket=False),
+                    "You divided by the half-lives only. In a year a half-life of a year sees half of an "
+                    "endless past: without the factor 1 - 2^(-T/h) the long rate is too low, and too many "
+                    "look warm."),
+            Mistake(lambda: _warming(first_counts=True),
+                    "You counted the first purchase. It is why the customer is in the log, and makes the "
+                    "long rate too high: it only starts the clock T."),
+            Mistake(lambda: _warming(first_counts=True, bracket=False),
+                    "You divided by the half-lives only, and counted the first purchase. The rate needs the "
+                    "factor 1 - 2^(-T/h), and the first purchase only starts the clock T."),
             Mistake(lambda: _warming(look_ahead=True),
                     "You counted at the end of the log: purchases after 1998-04-01 were not known then."),
             Mistake(lambda: _warming(merged=False),
                     "You counted rows. Two orders on one day are one purchase day: merge_same_day first."),
-            Mistake(lambda: 23570 - _warming(), "Those are the others: slower lately than on the long run."),
+            Mistake(lambda: 23570 - _warming(), "Those are the others: slower of late than in the long run."),
         ],
-        explain="A small part of the customer base, and the part to talk to first.",
+        explain="About one in nine. Where nobody ever changes it would be more: chance makes clumps.",
     ),
     "events_to_interest-6": Exercise(
         answer=lambda: 7 / np.log(2),
         unit="days",
         mistakes=[
             Mistake(lambda: 7 * np.log(2), "The other way round: the time constant is the longer one."),
-            Mistake(lambda: 7.0, "That would make 7 days the time after which 1/e is left, about 37 %."),
+            Mistake(lambda: 7.0,
+                    "That makes 7 days the time after which 1/e is left, about 37 %, not one half."),
             Mistake(lambda: np.log(2) / 7, "That is the decay rate, in 1/day; x is a length of time."),
         ],
         explain="The time constant is about 1.44 half-lives.",

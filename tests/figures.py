@@ -43,9 +43,7 @@ def curves(curve, half_life, age):
     ]
 
 
-def hazard(world, after, window):
-    if world != "CDNOW":
-        return [world]
+def hazard(after, window):
     low, high = {
         "any purchase": (1, 9999),
         "the 1st": (1, 1),
@@ -62,7 +60,7 @@ def hazard(world, after, window):
     for k in range(1, window + 1):  # the first window; the end of the log is 30 June 1998, day 545
         open_ = ~(gap <= 7 * (k - 1)) & (seen >= 7 * k)
         done, risk = done + np.sum(open_ & (gap <= 7 * k)), risk + np.sum(open_)
-    return [f"the hazard is {done / risk:.3f} per week around week {(window + 1) / 2 - 0.5:g} "]
+    return [f"CDNOW {done / risk:.3f} per week around week {(window + 1) / 2 - 0.5:g}, "]
 
 
 def interest_figure(customer, half_life, said):

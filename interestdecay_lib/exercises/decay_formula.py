@@ -28,6 +28,14 @@ def _implied_half_life(per_day=True, first_week_from=1):
     return 4 * math.log(2) / math.log(early / late)
 
 
+def _log_curvature(age=8, center=True, factor=math.log(2)):
+    """Second derivative of ln w for equal shares of the half-lives 4 and 8 weeks, per week squared."""
+    rate = factor / np.array([4, 8])
+    left = 0.5 ** (age / np.array([4, 8]))
+    mean = left @ rate / left.sum()
+    return float(left @ rate**2 / left.sum() - center * mean**2)
+
+
 EXERCISES = {
     "decay_formula-1": Exercise(
         answer=lambda rate=0.1: 60 * decay.half_life_from_rate(rate),
@@ -58,29 +66,6 @@ EXERCISES = {
         variants={"rate": (0.05, 0.08, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4)},
     ),
     "decay_formula-2": Exercise(
-        answer=lambda: decay.Exponential.from_time_constant(28).half_life / 7,
-        unit="weeks",
-        mistakes=[
-            Mistake(
-                lambda: 28 / 7, "That is the time constant itself, in weeks: 1/e is left after it, not 1/2."
-            ),
-            Mistake(
-                lambda: 28 / math.log(2) / 7,
-                "The half-life is shorter than the time constant: multiply by ln 2.",
-            ),
-            Mistake(lambda: 28 * math.log(2), "Right curve, but that is in days."),
-            Mistake(
-                lambda: 28 / math.log(2),
-                "The half-life is shorter than the time constant, and asked in weeks.",
-            ),
-            Mistake(lambda: 7 / 28, "That is the rate, per week."),
-            Mistake(lambda: 1 / 28, "That is the rate, per day."),
-            Mistake(lambda: 28 * math.log10(2) / 7, "Use the natural logarithm, not log10."),
-            Mistake(lambda: 28 / 2 / 7, "Half of the time constant is not the half-life: multiply by ln 2."),
-        ],
-        explain="Just under two weeks and six days: shorter than the time constant of four weeks.",
-    ),
-    "decay_formula-3": Exercise(
         answer=lambda: 14 * math.log2(100),
         unit="days",
         mistakes=[
@@ -101,7 +86,7 @@ EXERCISES = {
         ],
         explain="Between six and seven half-lives: the events of one quarter are all one has to keep.",
     ),
-    "decay_formula-4": Exercise(
+    "decay_formula-3": Exercise(
         answer=lambda: decay.Hyperbolic(7)(70) / decay.Exponential(7)(70),
         mistakes=[
             Mistake(
@@ -140,7 +125,7 @@ EXERCISES = {
         rtol=1e-2,
         explain="Same half-life, and yet two orders of magnitude apart after ten of them.",
     ),
-    "decay_formula-5": Exercise(
+    "decay_formula-4": Exercise(
         answer=lambda: _behaviour_sum(decay.Exponential.from_rate(0.1)),
         mistakes=[
             Mistake(
@@ -185,7 +170,7 @@ EXERCISES = {
         ],
         explain="The single number in which the article's example should have ended.",
     ),
-    "decay_formula-6": Exercise(
+    "decay_formula-5": Exercise(
         answer=lambda: decay.Gaussian(10)(20),
         mistakes=[
             Mistake(
@@ -226,7 +211,7 @@ EXERCISES = {
         ],
         explain="Two half-lives beyond the offset: a Gaussian keeps 2^-4 there.",
     ),
-    "decay_formula-7": Exercise(
+    "decay_formula-6": Exercise(
         answer=_implied_half_life,
         unit="weeks",
         rtol=2e-3,
@@ -262,5 +247,37 @@ EXERCISES = {
             ),
         ],
         explain="Short, as for all customers in their first two months; later ones imply far more.",
+    ),
+    "decay_formula-7": Exercise(
+        answer=_log_curvature,
+        unit="1/week²",
+        rtol=1e-2,
+        mistakes=[
+            Mistake(
+                lambda: _log_curvature(age=0),
+                "With equal shares that is the variance at age 0. After 8 weeks the slow kind has twice the "
+                "weight of the fast one.",
+            ),
+            Mistake(
+                lambda: _log_curvature(center=False),
+                "That is w''/w, the mean of the squared rates: subtract the square of their mean.",
+            ),
+            Mistake(
+                lambda: math.sqrt(_log_curvature()), "That is the standard deviation; the variance is asked."
+            ),
+            Mistake(
+                lambda: _log_curvature(factor=1),
+                "1/4 and 1/8 are rates of halving: times ln 2 they become the rates of e.",
+            ),
+            Mistake(
+                lambda: 2 / 9 * (8 - 4) ** 2,
+                "That is the variance of the half-lives; the rates are ln 2 over the half-lives.",
+            ),
+            Mistake(
+                lambda: _log_curvature() / 49, "That is per day squared; asked is per week squared."
+            ),
+        ],
+        explain="Positive, as a variance is: the crowd's curve bends upwards, though each of its members is "
+        "straight on a logarithmic axis.",
     ),
 }

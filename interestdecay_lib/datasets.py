@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.special import expit
+from scipy.special import expit, gamma
 
 from interestdecay_lib._arguments import moment
 from interestdecay_lib.decay import Exponential
@@ -199,12 +199,32 @@ def load_movielens_items() -> pd.DataFrame:
     return items.sort_index()
 
 
+def _renewals(until: np.ndarray, shape: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Customer and time of every renewal up to ``until``, from time 0; Weibull gaps with mean 1."""
+    active, passed = np.arange(len(until)), np.zeros(len(until))
+    found: list[tuple[np.ndarray, np.ndarray]] = [(active[:0], passed[:0])]
+    while len(active):
+        passed = passed + rng.weibull(shape, len(active)) / gamma(1 + 1 / shape)
+        inside = passed <= until[active]
+        active, passed = active[inside], passed[inside]
+        found.append((active, passed))
+    users, times = zip(*found, strict=True)
+    return np.concatenate(users), np.concatenate(times)
+
+
 def simulate_purchases(first: pd.Series, rate: ArrayLike, end: Any, *, half_life: float | None = None,
-                       dropout: ArrayLike | None = None, seed: int = 0) -> pd.DataFrame:
-    r"""SIMULATED purchases of customers whose rates, fading and leaving are known.
+                       dropout: ArrayLike | None = None, shape: float | None = None,
+                       seed: int = 0) -> pd.DataFrame:
+    r"""SIMULATED purchases of customers whose rates, fading, leaving and clumping are known.
 
     Customer ``i`` buys at the rate :math:`\lambda_i\,2^{-t/h}` per week, ``t`` weeks after the first
-    purchase, and leaves for good after each later purchase with probability :math:`p_i`.
+    purchase, and leaves for good after each later purchase with probability :math:`p_i`. Purchases fall at
+    random (a Poisson process), or in clumps: with a ``shape`` :math:`k`, the gaps between purchases are
+    independent Weibull times of mean :math:`1/\lambda_i`,
+
+    .. math:: P(\text{gap} > t) = e^{-(\Gamma(1 + 1/k)\,\lambda_i t)^k},
+
+    so nobody changes, but below :math:`k = 1` a purchase makes the next one more likely to come soon.
 
     Parameters
     ----------
@@ -218,6 +238,9 @@ def simulate_purchases(first: pd.Series, rate: ArrayLike, end: Any, *, half_life
         In weeks; ``None``: the rate never changes.
     dropout
         Probability of leaving after a purchase, a number or shape (customers,); ``None``: nobody leaves.
+    shape
+        Of the gaps: 1 is buying at random, below 1 in clumps, above 1 regularly; ``None``: at random. With a
+        ``half_life`` the gaps are those of a clock that slows down as the rate falls.
     seed
         Seed of the random numbers.
 
@@ -230,12 +253,17 @@ def simulate_purchases(first: pd.Series, rate: ArrayLike, end: Any, *, half_life
     ------
     ValueError
         If a first day is missing, not a whole day, or not before ``end``; a rate is negative; the half-life
-        is not positive; or a probability is outside [0, 1].
+        or the shape is not positive; or a probability is outside [0, 1].
 
     Notes
     -----
     With gamma-distributed rates and nothing else this is the NBD model; with beta-distributed ``dropout`` as
     well it is the BG/NBD of Fader, Hardie and Lee (2005), counted by days.
+
+    With a ``shape`` each customer is a renewal process that starts with the first purchase. Its long-run rate
+    is ``rate``, but the rate *after a purchase* is not: of ``t`` weeks, :math:`\lambda t + (c^2 - 1)/2`
+    purchases are expected for large ``t``, where :math:`c^2 = \Gamma(1 + 2/k)/\Gamma(1 + 1/k)^2 - 1` is the
+    squared coefficient of variation of the gaps (Cox 1962, Renewal Theory).
 
     Examples
     --------
@@ -257,6 +285,8 @@ def simulate_purchases(first: pd.Series, rate: ArrayLike, end: Any, *, half_life
         raise ValueError("rate must be finite and >= 0")
     if not ((leaving >= 0) & (leaving <= 1)).all():
         raise ValueError("dropout must lie between 0 and 1")
+    if shape is not None and not (np.isfinite(shape) and shape > 0):
+        raise ValueError(f"shape must be a positive number (1: purchases at random), not {shape!r}")
     rng = np.random.default_rng(seed)
     weeks = watched / 7
     if half_life is None:
@@ -264,8 +294,12 @@ def simulate_purchases(first: pd.Series, rate: ArrayLike, end: Any, *, half_life
     else:
         tau = Exponential(half_life).time_constant
         mass = -tau * np.expm1(-weeks / tau)
-    user = np.repeat(np.arange(n), rng.poisson(rates * mass))
-    share = rng.random(len(user)) * mass[user]  # of the mass passed before the purchase
+    if shape is None:
+        user = np.repeat(np.arange(n), rng.poisson(rates * mass))
+        share = rng.random(len(user)) * mass[user]  # of the mass passed before the purchase
+    else:
+        user, passed = _renewals(rates * mass, shape, rng)
+        share = passed / rates[user]
     time = share if half_life is None else -tau * np.log1p(-share / tau)
     order = np.lexsort((time, user))
     user, time = user[order], time[order]

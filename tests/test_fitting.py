@@ -554,9 +554,54 @@ def test_simulated_customers_leave():
     assert (at_once.groupby("user_id").size() == 2).all()
 
 
+@pytest.mark.parametrize("half_life", [None, 20])
+@pytest.mark.parametrize("shape", [0.6, 1, 2.5])
+def test_gaps_of_clumpy_customers_are_weibull(shape, half_life):
+    n, rate, weeks = 20_000, 0.1, np.array([1, 4, 13, 50])
+    first = pd.Series(pd.Timestamp("1997-01-01"), index=np.arange(n))
+    log = datasets.simulate_purchases(first, rate, "1998-07-01", shape=shape, half_life=half_life, seed=1)
+    second = log[log["user_id"].duplicated()].drop_duplicates("user_id")["timestamp"] - first.iloc[0]
+    silent = [1 - (second <= pd.Timedelta(weeks=int(week))).sum() / n for week in weeks]
+    passed = weeks if half_life is None else half_life / math.log(2) * (1 - 2 ** (-weeks / half_life))
+    expected = stats.weibull_min.sf(passed, shape, scale=1 / rate / math.gamma(1 + 1 / shape))
+    assert silent == pytest.approx(expected, abs=3.5 * 0.5 / math.sqrt(n))
+
+
+@pytest.mark.parametrize("shape", [0.6, 2.5])
+def test_clumpy_customers_keep_their_rate_in_the_long_run(shape):
+    n, rate, weeks = 4000, 0.02, 2500  # few a week, so that few share a day
+    first = pd.Series(pd.Timestamp("1700-01-01"), index=np.arange(n))
+    end = first.iloc[0] + pd.Timedelta(weeks=weeks) + pd.Timedelta(days=1)
+    day = datasets.simulate_purchases(first, rate, end, shape=shape, seed=2)
+    repeats = day.groupby("user_id").size() - 1
+    # Smith: renewals up to t are rate t + (c^2 - 1)/2; two gaps within a day merge
+    scale = 1 / rate / math.gamma(1 + 1 / shape)
+    squared = math.gamma(1 + 2 / shape) / math.gamma(1 + 1 / shape) ** 2 - 1
+    error = 4 * repeats.std() / math.sqrt(n)
+    same_day = repeats.mean() * stats.weibull_min.cdf(0.5 / 7, shape, scale=scale)
+    assert repeats.mean() + same_day == pytest.approx(rate * weeks + (squared - 1) / 2, abs=error)
+    # and the number of a customer varies by c^2 times its mean, not by the mean (Poisson)
+    assert repeats.var() / repeats.mean() == pytest.approx(squared, rel=0.15)
+
+
+def test_a_world_in_clumps_falls_since_the_first_purchase_though_nobody_changes():
+    first = datasets.load_cdnow().groupby("user_id")["timestamp"].min()
+    rates = np.random.default_rng(0).gamma(0.361, 1 / 13.85, len(first))
+    worlds = {shape: datasets.simulate_purchases(first, rates, "1998-07-01", shape=shape, seed=1)
+              for shape in (None, 1, 0.6)}
+    left = {}
+    for shape, world in worlds.items():
+        data = counts.rate_since_first(world)
+        rate = data.events.sum(axis=0) / data.exposure.sum(axis=0)
+        left[shape] = rate[24:28].sum() / 4 / rate[0]
+    assert left[None] == pytest.approx(1, abs=0.06) and left[1] == pytest.approx(1, abs=0.06)
+    assert 0.2 < left[0.6] < 0.4  # as in CDNOW
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [({"rate": -1}, "rate"), ({"half_life": 0}, "half_life"), ({"dropout": 1.5}, "dropout"),
+     ({"shape": 0}, "shape must be a positive number"), ({"shape": math.nan}, "shape must be"),
      ({"end": "1996-01-01"}, "end is 1996-01-01"), ({"first": pd.Series([pd.NaT])}, "first must give")],
 )
 def test_simulated_purchases_refuse_nonsense(change, message):

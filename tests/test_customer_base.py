@@ -1,6 +1,7 @@
 """The customer-base models against published numbers, their definition, simulation and large counts."""
 
 import dataclasses
+import json
 import tracemalloc
 import warnings
 from functools import cache
@@ -132,6 +133,26 @@ def test_return_within_half_a_year_on_all_customers():
     assert (alive[x == 0] == 1).all()
     assert roc_auc_score(returned, alive) == pytest.approx(0.321, abs=5e-4)
     assert roc_auc_score(returned, t_x - T) == pytest.approx(0.7955, abs=5e-5)
+
+
+STORED = json.loads((Path(__file__).parents[1] / "book/_data/refits.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("kind", [NBD, ParetoNBD, BGNBD, MBGNBD])
+def test_the_stored_refits_are_those_of_the_library(kind):
+    """The estimate, and the fifth resample: drawn anew, fitted anew, compared with its own customers."""
+    x, t_x, T, bought = _cdnow(True, "1997-10-01")
+    rng = np.random.default_rng(STORED["seed"])
+    rows = [rng.integers(0, len(x), len(x)) for _ in range(5)][-1]
+    fifth = {name: runs[4] for name, runs in STORED["resampled"][kind.__name__].items()}
+    for found, which in ((STORED["estimate"][kind.__name__], slice(None)), (fifth, rows)):
+        model = kind.fit(x[which], t_x[which], T[which])
+        assert model.parameters == pytest.approx({name: found[name] for name in model.parameters}, rel=1e-3)
+        expected = model.expected_purchases(39, x[which], t_x[which], T[which])
+        assert found["bias"] == pytest.approx(expected.sum() / bought[which].sum() - 1, abs=1e-4)
+        assert found["log_likelihood"] == pytest.approx(
+            model.log_likelihood(x[which], t_x[which], T[which]), rel=1e-5)
+    assert {len(runs) for runs in STORED["resampled"][kind.__name__].values()} == {STORED["replicates"]}
 
 
 # -- the definition of the models, by numerical integration over the customers' hidden numbers ---------------

@@ -1,6 +1,7 @@
 """The customer-base models against published numbers, their definition, simulation and large counts."""
 
 import dataclasses
+import json
 import tracemalloc
 import warnings
 from functools import cache
@@ -18,10 +19,11 @@ from scipy.special import betaln, gammaln, hyp2f1, roots_genlaguerre, roots_jaco
 from sklearn.metrics import log_loss, roc_auc_score
 
 from interestdecay_lib import customer_base, event_log, tasks
-from interestdecay_lib.customer_base import BGNBD, NBD, GammaGamma, ParetoNBD
+from interestdecay_lib.customer_base import BGNBD, MBGNBD, NBD, GammaGamma, ParetoNBD, WithCovariates
 from interestdecay_lib.datasets import load_cdnow
 
-MODELS = [NBD(0.8, 6.0), ParetoNBD(0.553, 10.578, 0.606, 11.669), BGNBD(0.243, 4.414, 0.793, 2.426)]
+MODELS = [NBD(0.8, 6.0), ParetoNBD(0.553, 10.578, 0.606, 11.669), BGNBD(0.243, 4.414, 0.793, 2.426),
+          MBGNBD(0.525, 6.183, 0.891, 1.614)]
 each_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: type(model).__name__)
 CUSTOMERS = [(0, 0.0, 30.0), (1, 1.71, 38.86), (2, 30.43, 38.86), (7, 29.43, 38.86), (26, 30.86, 31.0)]
 each_customer = pytest.mark.parametrize("customer", CUSTOMERS, ids=str)
@@ -133,6 +135,26 @@ def test_return_within_half_a_year_on_all_customers():
     assert roc_auc_score(returned, t_x - T) == pytest.approx(0.7955, abs=5e-5)
 
 
+STORED = json.loads((Path(__file__).parents[1] / "book/_data/refits.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("kind", [NBD, ParetoNBD, BGNBD, MBGNBD])
+def test_the_stored_refits_are_those_of_the_library(kind):
+    """The estimate, and the fifth resample: drawn anew, fitted anew, compared with its own customers."""
+    x, t_x, T, bought = _cdnow(True, "1997-10-01")
+    rng = np.random.default_rng(STORED["seed"])
+    rows = [rng.integers(0, len(x), len(x)) for _ in range(5)][-1]
+    fifth = {name: runs[4] for name, runs in STORED["resampled"][kind.__name__].items()}
+    for found, which in ((STORED["estimate"][kind.__name__], slice(None)), (fifth, rows)):
+        model = kind.fit(x[which], t_x[which], T[which])
+        assert model.parameters == pytest.approx({name: found[name] for name in model.parameters}, rel=1e-3)
+        expected = model.expected_purchases(39, x[which], t_x[which], T[which])
+        assert found["bias"] == pytest.approx(expected.sum() / bought[which].sum() - 1, abs=1e-4)
+        assert found["log_likelihood"] == pytest.approx(
+            model.log_likelihood(x[which], t_x[which], T[which]), rel=1e-5)
+    assert {len(runs) for runs in STORED["resampled"][kind.__name__].values()} == {STORED["replicates"]}
+
+
 # -- the definition of the models, by numerical integration over the customers' hidden numbers ---------------
 
 
@@ -165,11 +187,12 @@ def _history(model, customer, after=lambda k, leaving: np.ones_like(k * leaving)
         gone, _ = quad(lambda moment: _average(model, lambda k, m: k**x * m, moment, moment), t_x, T,
                        epsabs=0, epsrel=1e-10)             # left at that moment, quiet since t_x
         return alive, gone
-    alive = _average(model, lambda k, p: k**x * (1 - p) ** x * after(k, p), T)
-    return alive, _average(model, lambda k, p: k**x * p * (1 - p) ** (x - 1), t_x) if x else 0.0
+    stayed = x + isinstance(model, MBGNBD)                 # how often the customer could have left
+    alive = _average(model, lambda k, p: k**x * (1 - p) ** stayed * after(k, p), T)
+    return alive, _average(model, lambda k, p: k**x * p * (1 - p) ** (stayed - 1), t_x) if stayed else 0.0
 
 
-SMALL = [NBD(1.5, 3.0), ParetoNBD(1.6, 3.0, 1.4, 5.0), BGNBD(1.5, 3.0, 1.3, 2.6)]
+SMALL = [NBD(1.5, 3.0), ParetoNBD(1.6, 3.0, 1.4, 5.0), BGNBD(1.5, 3.0, 1.3, 2.6), MBGNBD(1.5, 3.0, 1.3, 2.6)]
 each_small = pytest.mark.parametrize("model", SMALL, ids=lambda model: type(model).__name__)
 
 
@@ -242,6 +265,33 @@ def test_bgnbd_equals_the_published_forms(customer):
         assert model.expected_purchases(t, *customer) == pytest.approx(expected, rel=1e-8)
 
 
+def test_mbgnbd_equals_another_program():
+    """lifetimes' ModifiedBetaGeoFitter: estimates on the sample, and every forecast of every customer."""
+    from lifetimes import ModifiedBetaGeoFitter
+
+    *customers, _ = _cdnow(True, "1997-10-01")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = ModifiedBetaGeoFitter().fit(*customers)
+        ours = _fitted(MBGNBD)
+        assert ours.parameters == pytest.approx(dict(theirs.params_), rel=1e-4)
+        weights = np.ones(len(customers[0]))
+        value = theirs._negative_log_likelihood(np.log(theirs.params_.to_numpy()), *customers, weights, 0)
+        assert ours.log_likelihood(*customers) == pytest.approx(-value * weights.sum(), abs=1e-4)
+        same = MBGNBD(**{name: float(number) for name, number in theirs.params_.items()})
+        np.testing.assert_allclose(same.probability_alive(*customers),
+                                   theirs.conditional_probability_alive(*customers), rtol=1e-9)
+        np.testing.assert_allclose(
+            same.expected_purchases(39.0, *customers),
+            theirs.conditional_expected_number_of_purchases_up_to_time(39.0, *customers), rtol=1e-8)
+        np.testing.assert_allclose(same.expected_purchases([1.0, 39.0, 78.0]),
+                                   theirs.expected_number_of_purchases_up_to_time(
+                                       np.array([1.0, 39.0, 78.0])), rtol=1e-8)
+    one_time = np.asarray(customers[0]) == 0
+    assert (_fitted(BGNBD).probability_alive(*customers)[one_time] == 1).all()
+    assert same.probability_alive(*customers)[one_time].max() < 0.5
+
+
 # -- simulated customers: the models' stories, played --------------------------------------------------------
 
 
@@ -249,7 +299,9 @@ def _played(model, T, horizon, rng):
     """One customer, purchase by purchase: (x, t_x, alive, holdout)."""
     rate, now, purchases, alive_at_T = rng.gamma(model.r) / model.alpha, 0.0, [], True
     end = rng.exponential(model.beta / rng.gamma(model.s)) if isinstance(model, ParetoNBD) else np.inf
-    p = rng.beta(model.a, model.b) if isinstance(model, BGNBD) else 0.0
+    p = rng.beta(model.a, model.b) if isinstance(model, (BGNBD, MBGNBD)) else 0.0
+    if isinstance(model, MBGNBD) and rng.random() < p:
+        end = 0.0                                          # gone right after the first purchase
     while True:
         now += rng.exponential(1 / rate)
         if now > min(end, T + horizon):
@@ -337,11 +389,11 @@ def test_gradient_and_standard_errors_by_finite_differences(model):
     assert list(fitted.standard_errors(*known).values()) == pytest.approx(errors, rel=0.01)
 
 
-@pytest.mark.parametrize("kind", [NBD, ParetoNBD, BGNBD])
+@pytest.mark.parametrize("kind", [NBD, ParetoNBD, BGNBD, MBGNBD])
 def test_the_unit_of_time_changes_the_scale_and_nothing_else(kind):
     x, t_x, T, _ = _cdnow(True, "1997-10-01")
     weeks, seconds = _fitted(kind), kind.fit(x, t_x * 604_800, T * 604_800)
-    scale = {"alpha": 604_800, "beta": 604_800} if kind is not BGNBD else {"alpha": 604_800}
+    scale = {"alpha": 604_800, "beta": 604_800}
     for name, value in weeks.parameters.items():
         assert seconds.parameters[name] == pytest.approx(value * scale.get(name, 1), rel=1e-4)
     assert seconds.probability_return(181 * 86_400, x, t_x * 604_800, T * 604_800) == pytest.approx(
@@ -430,7 +482,7 @@ positive = st.floats(0.05, 20)
 @settings(max_examples=150, deadline=None)
 def test_what_every_forecast_must_satisfy(parameters, x, share, T, t):
     customer = (x, share * T if x else 0.0, T)
-    for model in (NBD(*parameters[:2]), ParetoNBD(*parameters), BGNBD(*parameters)):
+    for model in (NBD(*parameters[:2]), ParetoNBD(*parameters), BGNBD(*parameters), MBGNBD(*parameters)):
         alive = model.probability_alive(*customer)
         back, later = (model.probability_return(when, *customer) for when in (t, t + 1))
         expected, more = (model.expected_purchases(when, *customer) for when in (t, t + 1))
@@ -661,6 +713,111 @@ def test_spending_refuses_nonsense():
         GammaGamma(1, 0, 1)
 
 
+# -- covariates ----------------------------------------------------------------------------------------------
+
+PACED = [WithCovariates(model, {"member": 0.7, "doublings": -0.2}) for model in MODELS
+         if not isinstance(model, ParetoNBD)]
+each_paced = pytest.mark.parametrize("paced", PACED, ids=lambda paced: type(paced.model).__name__)
+
+
+def _with(paced, n, seed, horizon=0.0):
+    """Simulated customers, each from a model of her own: alpha divided by her pace."""
+    rng = np.random.default_rng(seed)
+    people = pd.DataFrame({"member": rng.integers(0, 2, n), "doublings": rng.integers(0, 4, n)})
+    table = pd.DataFrame(index=people.index, columns=["frequency", "recency", "T", "holdout"], dtype=float)
+    for (member, doublings), rows in people.groupby(["member", "doublings"]).groups.items():
+        pace = np.exp(0.7 * member - 0.2 * doublings)
+        own = dataclasses.replace(paced.model, alpha=paced.model.alpha / pace)
+        table.loc[rows] = own.simulate(rng.uniform(20, 60, len(rows)), horizon, rng)[table.columns].to_numpy()
+    return people, table
+
+
+@each_paced
+def test_a_covariate_divides_alpha(paced):
+    """Against plain models, one for each row: no clock is changed there."""
+    people, table = _with(paced, 300, seed=1)
+    known = [table[name].to_numpy() for name in ("frequency", "recency", "T")]
+    t = 26.0
+    total = 0.0
+    alive, back, expected = (of(*given) for of, given in (
+        (paced.probability_alive, (people, *known)), (paced.probability_return, (t, people, *known)),
+        (paced.expected_purchases, (t, people, *known))))
+    for i, row in enumerate(people.itertuples()):
+        c = np.exp(0.7 * row.member - 0.2 * row.doublings)
+        own, customer = dataclasses.replace(paced.model, alpha=paced.model.alpha / c), [v[i] for v in known]
+        assert paced.pace(people)[i] == pytest.approx(c)
+        total += own.log_likelihood(*customer)
+        assert alive[i] == pytest.approx(own.probability_alive(*customer), rel=1e-9)
+        assert back[i] == pytest.approx(own.probability_return(t, *customer), rel=1e-9)
+        assert expected[i] == pytest.approx(own.expected_purchases(t, *customer), rel=1e-8)
+    assert paced.log_likelihood(people, *known) == pytest.approx(total, rel=1e-10)
+
+
+@each_paced
+def test_effects_are_recovered_within_their_standard_errors(paced):
+    people, table = _with(paced, 12_000, seed=2)
+    known = [table[name] for name in ("frequency", "recency", "T")]
+    fitted = WithCovariates.fit(type(paced.model), people, *known)
+    errors = fitted.standard_errors(people, *known)
+    truth, found = ({**each.model.parameters, **each.effects} for each in (paced, fitted))
+    for name, value in truth.items():
+        assert abs(found[name] - value) < 3.5 * errors[name], name
+        assert errors[name] < 0.4 * abs(value), name
+    moved = 10 * people + 3                                # the same customers in another unit
+    again = WithCovariates.fit(type(paced.model), moved, *known)
+    best = fitted.log_likelihood(people, *known)
+    assert again.log_likelihood(moved, *known) == pytest.approx(best, abs=1e-3)
+    assert again.effects["member"] == pytest.approx(fitted.effects["member"] / 10, rel=1e-3)
+
+
+def test_the_gradient_and_the_errors_of_the_effects_by_finite_differences():
+    paced = PACED[1]
+    people, table = _with(paced, 3000, seed=3)
+    known = [table[name].to_numpy() for name in ("frequency", "recency", "T")]
+    fitted = WithCovariates.fit(BGNBD, people, *known)
+    at = np.array([*fitted.model.parameters.values(), *fitted.effects.values()])
+    step = 1e-3 * np.abs(at)
+
+    def value(shift):
+        moved = at + step * shift
+        effects = dict(zip(fitted.effects, moved[4:], strict=True))
+        return WithCovariates(BGNBD(*moved[:4]), effects).log_likelihood(people, *known)
+
+    unit = np.eye(6)
+    hessian = np.array([[value(u + w) - value(u - w) - value(w - u) + value(-u - w) for w in unit]
+                        for u in unit]) / (4 * np.outer(step, step))
+    errors = np.sqrt(np.diag(np.linalg.inv(-hessian)))
+    assert list(fitted.standard_errors(people, *known).values()) == pytest.approx(errors, rel=0.02)
+    assert all(value(sign * 20 * u) < value(0 * u) for u in unit for sign in (1, -1))
+
+
+def test_covariates_refuse_nonsense():
+    people, table = _with(PACED[1], 200, seed=4)
+    known = [table[name] for name in ("frequency", "recency", "T")]
+    with pytest.raises(TypeError, match="leave after purchases or never, got ParetoNBD"):
+        WithCovariates.fit(ParetoNBD, people, *known)
+    with pytest.raises(TypeError, match="leave after purchases or never, got ParetoNBD"):
+        WithCovariates(MODELS[1], {"member": 1.0})
+    for effects in ({}, {"member": np.nan}):
+        with pytest.raises(ValueError, match="effects must be finite numbers"):
+            WithCovariates(MODELS[2], effects)
+    with pytest.raises(TypeError, match="covariates must be a table"):
+        WithCovariates.fit(BGNBD, people["member"], *known)
+    for bad, kind, message in (
+        (people.assign(doublings=1), ValueError, "equal for all customers"),
+        (people.assign(doublings=2 * people["member"]), ValueError, "follows from the others"),
+        (people.assign(member=people["member"].where(people.index > 3)), ValueError, "missing or infinite"),
+        (people.astype(str), TypeError, "the covariate member must be real numbers"),
+        (people.iloc[::-1], ValueError, "do not have one index in one order"),
+    ):
+        with pytest.raises(kind, match=message):
+            WithCovariates.fit(BGNBD, bad, *known)
+    with pytest.raises(ValueError, match="200 rows, but frequency, recency and T the shape"):
+        PACED[1].probability_alive(people, [1, 2], [1, 1], [5, 5])
+    with pytest.raises(ValueError, match="the covariates lack doublings; their columns are member"):
+        PACED[1].expected_purchases(9, people[["member"]])
+
+
 # -- customers who do not differ -----------------------------------------------------------------------------
 
 
@@ -668,7 +825,8 @@ def test_large_parameters_tend_to_equal_customers():
     """With r = 1e10 all buy at one rate, and the history is that of a Poisson process; nobody leaves."""
     x, t_x, T, rate = np.array([0, 1, 9, 40]), np.array([0, 3.0, 20.0, 38.0]), np.full(4, 39.0), 0.3
     process = x * np.log(rate) - rate * T
-    for model in (NBD(1e10, 1e10 / rate), BGNBD(1e10, 1e10 / rate, 1e-9, 1e5)):
+    for model in (NBD(1e10, 1e10 / rate), BGNBD(1e10, 1e10 / rate, 1e-9, 1e5),
+                  MBGNBD(1e10, 1e10 / rate, 1e-9, 1e5)):
         ours = [model.log_likelihood(*customer) for customer in zip(x, t_x, T, strict=True)]
         np.testing.assert_allclose(ours, process, rtol=0, atol=3e-7)
 

@@ -269,6 +269,8 @@ def benchmark():
     run(models, "the comparison of models stopped; what it trained is kept: run the same command again")
     seeds = [str(PYTHON), str(ROOT / "book/_measure/training_runs.py")]
     run(seeds, "the repeated trainings stopped; what is done is kept: run the same command again")
+    refits = [str(PYTHON), str(ROOT / "book/_measure/refits.py")]
+    run(refits, "the refits of the customer-base models stopped: run the same command again")
     run([str(PYTHON), str(ROOT / "book/_tools/status.py")], "the status page could not be written")
     say("Stored. Now `make notebooks` renews the chapters that print the ratios and scores.")
 

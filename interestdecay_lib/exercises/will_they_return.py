@@ -137,7 +137,7 @@ EXERCISES = {
             Mistake(lambda: -_bias(), "The sign: the model expects too few."),
             Mistake(lambda: _bias() / 100, "That is a share; give the bias in percent, times 100."),
         ],
-        explain="Three times the famous four percent.",
+        explain="On these customers about three times the four per cent that are counted from week 0.",
     ),
     "will_they_return-6": Exercise(
         answer=lambda: float(_fitted(BGNBD).probability_alive(7, 38.86 - 9.43, 38.86)),

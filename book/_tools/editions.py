@@ -30,7 +30,11 @@ from interestdecay_lib import checks
 from tasks import JUPYTER_BOOK
 
 STUB = re.compile(r"^answer = None\b.*$", re.MULTILINE)
-LOGS = {"load_cdnow": "lifetimes", "load_movielens": "recbole"}  # loader: the package with its file
+LOGS = {  # loader: the package with its file
+    "load_cdnow": "lifetimes",
+    "load_movielens": "recbole",
+    "load_silero_vad": "silero-vad",
+}
 EPOCH = (1980, 1, 1, 0, 0, 0)  # a zip of the same content has the same bytes
 
 

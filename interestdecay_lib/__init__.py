@@ -25,6 +25,7 @@ __all__ = [  # from what everybody needs to what few do
     "events",
     "fitting",
     "forecasts",
+    "gru",
     "interest",
     "lstm",
     "networks",

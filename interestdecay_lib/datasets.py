@@ -1,6 +1,7 @@
 """Real event logs, one call each, read from files that pinned packages ship. Nothing is downloaded.
 
-The functions whose names begin with ``simulate_`` make logs with a known truth.
+The functions whose names begin with ``simulate_`` make logs with a known truth. `load_silero_vad` reads no
+log but the weights of a network that is in use.
 """
 
 from __future__ import annotations
@@ -8,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import io
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, gamma
 
 from interestdecay_lib._arguments import moment
@@ -24,6 +26,7 @@ _SHA256 = {
     "CDNOW_sample.txt": "6fae10155c0b0ba363c2c386e30f77990d22328220efd862a5edd1443420d94a",
     "ml-100k.inter": "4edb74e2a81178c2ba9ff381495f754f996c4aea351b1272ca36b43da0935eff",
     "ml-100k.item": "51d7cdf777ce5c0f5b32c1d947a4a81fe07d75e78abbe761e0cd4d0756064532",
+    "silero_vad_16k.safetensors": "c59271c284ae9c8335d795d60e0bfdb71aaaceec578d9bd9ffc1b8153c319ea1",
     "online_retail.csv.xz": "e132498a61743d3de49aa729f10222e8da1972c0f5d43ab301bf750ec72dd803",
 }
 
@@ -269,6 +272,47 @@ def load_online_retail(clean: bool = True) -> pd.DataFrame:
     log = log.sort_values(["user_id", "timestamp"], kind="stable", ignore_index=True)
     log.attrs["cleaning"] = counts
     return log
+
+
+def load_silero_vad() -> dict[str, NDArray[np.float32]]:
+    r"""Weights of Silero VAD 6.2.3, a network in use that hears whether somebody speaks: one LSTM among them.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        The 15 float32 arrays of the file, 309,633 numbers, by their names there. The LSTM, 128 inputs and
+        128 units, is ``lstm_cell.weight_ih`` and ``lstm_cell.weight_hh``, both (512, 128), with the biases
+        ``lstm_cell.bias_ih`` and ``lstm_cell.bias_hh``, (512,): rows of gates in the order i, f, g, o, and
+        two biases a gate that add up, as in PyTorch.
+
+    Raises
+    ------
+    DatasetError
+        If the package that ships the file is not installed, or the file is not the expected one.
+
+    Notes
+    -----
+    The file comes inside the package ``silero-vad`` 6.2.3 (never imported, installed without its
+    dependencies) and is checked by SHA-256. It is ``silero_vad_16k.safetensors``, the weights for sound of
+    16,000 values a second; in that format eight bytes give the length of a header in JSON, and the rest is
+    plain numbers. The package's ONNX files hold other weights of the same shapes. Licence: MIT, copyright
+    2020-present Silero Team.
+
+    Examples
+    --------
+    >>> weights = load_silero_vad()
+    >>> weights["lstm_cell.weight_ih"].shape, sum(array.size for array in weights.values())
+    ((512, 128), 309633)
+    """
+    requirement = "silero-vad==6.2.3"
+    path = _packaged_file("silero_vad", requirement, "data/silero_vad_16k.safetensors")
+    content = _verified_bytes(path, requirement)
+    start = 8 + int.from_bytes(content[:8], "little")
+    found = {}
+    for name, entry in json.loads(content[8:start]).items():
+        begin, end = (start + offset for offset in entry["data_offsets"])
+        found[name] = np.frombuffer(content[begin:end], dtype="<f4").reshape(entry["shape"])
+    return found
 
 
 def _renewals(until: np.ndarray, shape: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

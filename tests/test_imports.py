@@ -11,7 +11,7 @@ import pytest
 from interestdecay_lib.datasets import load_cdnow
 
 CORE = ["decay", "events", "event_log", "datasets", "interest", "counts", "fitting", "customer_base", "tasks",
-        "windows", "forecasts", "lstm"]
+        "windows", "forecasts", "lstm", "gru"]
 HEAVY = ["tensorflow", "keras", "matplotlib", "ipywidgets", "anywidget", "sklearn", "lifetimes", "IPython",
          "tqdm"]
 

@@ -71,3 +71,19 @@ def test_a_table_leaves_the_frame_alone_and_marks_missing_values():
 def test_a_table_needs_a_caption():
     with pytest.raises(ValueError, match="caption"):
         plots.table(pd.DataFrame({"x": [1]}), "  ")
+
+
+def test_the_drawing_of_the_cell_has_every_letter_and_one_way_for_each_gate():
+    with plt.rc_context(plots.STYLE):
+        figure = plots.lstm_cell()
+        figure.canvas.draw()
+    (ax,) = figure.axes
+    said = [text.get_text() for text in ax.texts]
+    for letter in ("f_t", "i_t", "g_t", "o_t", "c_{t-1}", "c_t", "h_{t-1}", "h_t", "x_t"):
+        assert said.count(f"${letter}$") == 1
+    assert said.count(r"$\sigma$") == 3 and said.count(r"$\tanh$") == 2  # three gates; candidate and reading
+    assert said.count(r"$\times$") == 3 and said.count("+") == 1  # c = f c + i g, h = o tanh(c)
+    boxes = [text.get_window_extent() for text in ax.texts if text.get_text()]
+    clash = [(a, b) for k, a in enumerate(boxes) for b in boxes[k + 1:] if a.overlaps(b)]
+    assert clash == []
+    plt.close(figure)

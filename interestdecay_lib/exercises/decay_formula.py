@@ -28,9 +28,9 @@ def _implied_half_life(per_day=True, first_week_from=1):
     return 4 * math.log(2) / math.log(early / late)
 
 
-def _log_curvature(age=8, center=True, factor=np.log(2)):  # noqa: B008
+def _log_curvature(age=8, center=True, base_2=False):
     """Second derivative of ln w for equal shares of the half-lives 4 and 8 weeks, per week squared."""
-    rate = factor / np.array([4, 8])
+    rate = (1 if base_2 else math.log(2)) / np.array([4, 8])
     left = 0.5 ** (age / np.array([4, 8]))
     mean = left @ rate / left.sum()
     return float(left @ rate**2 / left.sum() - center * mean**2)
@@ -266,7 +266,7 @@ EXERCISES = {
                 lambda: math.sqrt(_log_curvature()), "That is the standard deviation; the variance is asked."
             ),
             Mistake(
-                lambda: _log_curvature(factor=1),
+                lambda: _log_curvature(base_2=True),
                 "1/4 and 1/8 are rates of halving: times ln 2 they become the rates of e.",
             ),
             Mistake(

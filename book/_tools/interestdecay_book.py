@@ -88,6 +88,8 @@ def page(app, pagename, templatename, context, doctree):
     # a bibliography is a div of divs, which may not carry these two roles together
     body = context.get("body", "").replace(' role="doc-biblioentry"', "")
     context["body"] = body.replace('<div role="list" class="citation-list">', '<div class="citation-list">')
+    # a fold is called what its title says
+    context["body"] = context["body"].replace('<summary aria-label="Toggle hidden content">', "<summary>")
     root = context.get("content_root", "./")
     context["body"] = front_page.add_run_block(context["body"], pagename, app.config, root)
     if doctree is not None:

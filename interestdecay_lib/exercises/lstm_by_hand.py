@@ -134,7 +134,8 @@ EXERCISES = {
             Mistake(lambda: 90 / 7, "That is the half-life in steps; now the gate, then its bias."),
             Mistake(lambda: expit(2 ** (-7 / 90)), "You applied the sigmoid instead of undoing it."),
         ],
-        explain="A cell that alone must carry twelve to thirteen weeks needs a bias far above Keras's 1.",
+        explain="A cell that alone must carry twelve to thirteen weeks needs a bias far above Keras's "
+                "start of 1.",
     ),
     "lstm_by_hand-6": Exercise(
         answer=lambda: lstm_backward(np.zeros((2, 1)), _idle(), grad_h=[1.0], c0=[1.0]).bias[1],

@@ -616,9 +616,14 @@ class ParetoNBD(_CustomerBase):
         return rng.exponential(1 / rng.gamma(self.s, 1 / self.beta, n)), np.full(n, np.inf)
 
 
+@dataclass(frozen=True)
 class _LeavingAfterPurchases(_CustomerBase):
     """BG/NBD and MBG/NBD. ``_FIRST`` counts the first purchase among the occasions to leave: 0 or 1."""
 
+    r: float
+    alpha: float
+    a: float
+    b: float
     _FIRST: ClassVar[int]
 
     @classmethod
@@ -740,10 +745,6 @@ class BGNBD(_LeavingAfterPurchases):
     1.226
     """
 
-    r: float
-    alpha: float
-    a: float
-    b: float
     _FIRST = 0
 
 
@@ -786,10 +787,6 @@ class MBGNBD(_LeavingAfterPurchases):
     0.39
     """
 
-    r: float
-    alpha: float
-    a: float
-    b: float
     _FIRST = 1
 
 

@@ -254,6 +254,9 @@ def load_online_retail(clean: bool = True) -> pd.DataFrame:
                       dtype={"invoice": str, "item_id": str, "description": str, "user_id": "Int64"})
     log["timestamp"] = pd.to_datetime(log["timestamp"], format="%m/%d/%Y %H:%M").dt.as_unit("us")
     log["value"] = log["quantity"] * log["price"]
+    columns = ["user_id", "item_id", "timestamp", "invoice", "description", "quantity", "value", "country"]
+    if not clean:
+        return log[[*columns, "price"]]
     faults = {
         "repeated lines": lambda lines: lines.duplicated(),
         "no customer": lambda lines: lines["user_id"].isna(),
@@ -261,13 +264,10 @@ def load_online_retail(clean: bool = True) -> pd.DataFrame:
         "no price": lambda lines: lines["price"] <= 0,
     }
     counts = {}
-    for fault, found in faults.items() if clean else ():
+    for fault, found in faults.items():
         left_out = found(log)
         counts[fault] = int(left_out.sum())
         log = log[~left_out]
-    columns = ["user_id", "item_id", "timestamp", "invoice", "description", "quantity", "value", "country"]
-    if not clean:
-        return log[[*columns, "price"]]
     log = log[columns].astype({"user_id": "int64"})
     log = log.sort_values(["user_id", "timestamp"], kind="stable", ignore_index=True)
     log.attrs["cleaning"] = counts

@@ -194,13 +194,16 @@ class DecayCurve:
 
     def __call__(self, age: Any) -> Any:
         ages = _check_ages(age)
-        # Far out in the tail the intermediate values overflow to infinity and the weight underflows to 0,
-        # which is the right answer: no warning is due.
-        with np.errstate(over="ignore", under="ignore", divide="ignore"):
-            weights = self._weight(ages)
+        weights = self._of_checked(ages)
         if isinstance(age, pd.Series):
             return pd.Series(weights, index=age.index, name=age.name)
         return weights.item() if ages.ndim == 0 else weights
+
+    def _of_checked(self, ages: np.ndarray) -> np.ndarray:
+        # Far out in the tail the intermediate values overflow to infinity and the weight underflows to 0,
+        # which is the right answer: no warning is due.
+        with np.errstate(over="ignore", under="ignore", divide="ignore"):
+            return self._weight(ages)
 
     def _weight(self, age: np.ndarray) -> np.ndarray:
         raise NotImplementedError

@@ -94,8 +94,7 @@ class _Model:
 
     def objective(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
         curve, scale, background = self.split(theta)
-        with np.errstate(over="ignore", under="ignore", divide="ignore"):  # as in the curve's call,
-            weight = curve._weight(self.age)  # but the ages were checked when they were counted
+        weight = curve._of_checked(self.age)                 # checked when they were counted
         value, by_rate, by_background = self.likelihood(scale * weight, background)
         gradient = np.empty(len(theta))
         gradient[0] = scale * (by_rate @ weight)

@@ -30,7 +30,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import expit
 
-from interestdecay_lib.lstm import Array, _check_activations, _check_kernels, _floats, _state
+from interestdecay_lib.lstm import (
+    Array,
+    _floats,
+    _keras_arrays,
+    _own_arrays,
+    _state,
+    _step_input,
+    _steps_input,
+)
 
 BLOCKS = ("z", "r", "g")
 """The blocks in the order in which they stand in every weight matrix (Keras's; its ``h`` is ``g``)."""
@@ -109,11 +117,7 @@ class GRUWeights:
     bias: Array = field(repr=False)
 
     def __post_init__(self) -> None:
-        for name in ("input_kernel", "recurrent_kernel", "bias"):
-            array = _floats(getattr(self, name), name).copy()
-            array.flags.writeable = False
-            object.__setattr__(self, name, array)
-        columns = _check_kernels(self.input_kernel, self.recurrent_kernel, BLOCKS)
+        columns = _own_arrays(self, BLOCKS)
         if self.bias.shape not in ((2, columns), (columns,)):
             raise ValueError(
                 f"bias must have shape (2, 3 * units) = (2, {columns}), or ({columns},) where the reset "
@@ -201,12 +205,7 @@ class GRUWeights:
         ValueError
             If it has no weights yet, runs backwards, or uses other activations than sigmoid and tanh.
         """
-        _check_activations(layer, "GRU")
-        arrays = layer.get_weights()
-        if not arrays:
-            raise ValueError(
-                "the layer has no weights yet: build it first, with layer.build((None, None, inputs))"
-            )
+        arrays = _keras_arrays(layer, "GRU")
         if len(arrays) == 2:  # use_bias=False
             columns = arrays[0].shape[1]
             arrays = [*arrays, np.zeros((2, columns) if layer.reset_after else columns)]
@@ -247,12 +246,7 @@ def gru_step(x: ArrayLike, h: ArrayLike, weights: GRUWeights) -> GRUStep:
     >>> [round(float(part[0]), 4) for part in step]
     [0.6792, 0.6792, 0.5848, 0.5272]
     """
-    x = _floats(x, "x")
-    if x.ndim not in (1, 2) or x.shape[-1] != weights.inputs:
-        raise ValueError(
-            f"x must have shape (inputs,) or (N, inputs) with inputs = {weights.inputs}, as the weights say, "
-            f"but has shape {x.shape}"
-        )
+    x = _step_input(x, weights.inputs)
     h = _state(h, "h", (*x.shape[:-1], weights.units))
     b, d = weights._biases()
     x_z, x_r, x_g = np.split(x @ weights.input_kernel + b, 3, axis=-1)
@@ -294,15 +288,7 @@ def gru_forward(x: ArrayLike, weights: GRUWeights, h0: ArrayLike | None = None) 
     >>> gru_forward([[1.0], [0.0], [0.0]], weights).h.ravel().round(3)
     array([0.5  , 0.25 , 0.125])
     """
-    x = _floats(x, "x")
-    if x.ndim not in (2, 3) or x.shape[-1] != weights.inputs:
-        hint = "; one step is x[None, :], one feature over time is x[:, None]" if x.ndim == 1 else ""
-        raise ValueError(
-            f"x must have shape (T, inputs) or (N, T, inputs) with inputs = {weights.inputs}, as the weights "
-            f"say, but has shape {x.shape}{hint}"
-        )
-    if x.shape[-2] == 0:
-        raise ValueError(f"x must have at least one step, but has shape {x.shape}")
+    x = _steps_input(x, weights.inputs)
     h = _state(h0, "h0", (*x.shape[:-2], weights.units))
     steps = []
     for t in range(x.shape[-2]):

@@ -131,11 +131,7 @@ class LSTMWeights:
     bias: Array = field(repr=False)
 
     def __post_init__(self) -> None:
-        for name in ("input_kernel", "recurrent_kernel", "bias"):
-            array = _floats(getattr(self, name), name).copy()
-            array.flags.writeable = False
-            object.__setattr__(self, name, array)
-        columns = _check_kernels(self.input_kernel, self.recurrent_kernel, GATES)
+        columns = _own_arrays(self, GATES)
         if self.bias.ndim != 1:
             raise ValueError(f"bias must have 1 dimension, but has shape {self.bias.shape}")
         if self.bias.shape != (columns,):
@@ -251,12 +247,7 @@ class LSTMWeights:
         ValueError
             If it has no weights yet, runs backwards, or uses other activations than sigmoid and tanh.
         """
-        _check_activations(layer, "LSTM")
-        arrays = layer.get_weights()
-        if not arrays:
-            raise ValueError(
-                "the layer has no weights yet: build it first, with layer.build((None, None, inputs))"
-            )
+        arrays = _keras_arrays(layer, "LSTM")
         if len(arrays) == 2:  # use_bias=False
             arrays = [*arrays, np.zeros(arrays[0].shape[1])]
         return cls(*arrays)
@@ -298,12 +289,7 @@ def lstm_step(x: ArrayLike, h: ArrayLike, c: ArrayLike, weights: LSTMWeights) ->
     >>> [round(float(part[0]), 4) for part in step]
     [0.6225, 0.8176, 0.4621, 0.6225, 0.6964, 0.3748]
     """
-    x = _floats(x, "x")
-    if x.ndim not in (1, 2) or x.shape[-1] != weights.inputs:
-        raise ValueError(
-            f"x must have shape (inputs,) or (N, inputs) with inputs = {weights.inputs}, as the weights say, "
-            f"but has shape {x.shape}"
-        )
+    x = _step_input(x, weights.inputs)
     h, c = (_state(state, name, (*x.shape[:-1], weights.units)) for state, name in ((h, "h"), (c, "c")))
     z = x @ weights.input_kernel + h @ weights.recurrent_kernel + weights.bias
     z_i, z_f, z_g, z_o = np.split(z, 4, axis=-1)
@@ -564,8 +550,13 @@ def _one_thread(multiplications: int) -> AbstractContextManager[None]:
     return one_thread() if 2**18 < multiplications < 2**24 else nullcontext()
 
 
-def _check_kernels(input_kernel: Array, recurrent_kernel: Array, blocks: tuple[str, ...]) -> int:
-    """How many columns the two kernels have, if they belong together."""
+def _own_arrays(weights: Any, blocks: tuple[str, ...]) -> int:
+    """Keep read-only copies of a frozen layer's arrays; how many columns they have, if the kernels agree."""
+    for name in ("input_kernel", "recurrent_kernel", "bias"):
+        array = _floats(getattr(weights, name), name).copy()
+        array.flags.writeable = False
+        object.__setattr__(weights, name, array)
+    input_kernel, recurrent_kernel = weights.input_kernel, weights.recurrent_kernel
     for name, kernel in (("input_kernel", input_kernel), ("recurrent_kernel", recurrent_kernel)):
         if kernel.ndim != 2:
             raise ValueError(f"{name} must have 2 dimensions, but has shape {kernel.shape}")
@@ -586,8 +577,8 @@ def _check_kernels(input_kernel: Array, recurrent_kernel: Array, blocks: tuple[s
     return columns
 
 
-def _check_activations(layer: Any, wanted: str) -> None:
-    """Whether a Keras layer is of the wanted kind and computes what this library computes."""
+def _keras_arrays(layer: Any, wanted: str) -> list[Array]:
+    """The weights of a built Keras layer of the wanted kind that computes what this library computes."""
     kind = type(layer).__name__
     weights = f"{wanted}Weights"
     if not any(base.__name__ in (wanted, f"{wanted}Cell") for base in type(layer).__mro__):
@@ -612,6 +603,12 @@ def _check_activations(layer: Any, wanted: str) -> None:
             f"the layer has go_backwards=True, which a set of weights cannot say; use "
             f"{weights}(*layer.get_weights()) and give {wanted.lower()}_forward the steps in reverse order"
         )
+    arrays = layer.get_weights()
+    if not arrays:
+        raise ValueError(
+            "the layer has no weights yet: build it first, with layer.build((None, None, inputs))"
+        )
+    return arrays
 
 
 def _floats(values: ArrayLike, name: str, dtype: DTypeLike = np.float64) -> Array:
@@ -640,19 +637,34 @@ def _state(
     return array
 
 
-def _sequence_inputs(
-    x: ArrayLike, weights: LSTMWeights, h0: ArrayLike | None, c0: ArrayLike | None, dtype: np.dtype[Any]
-) -> tuple[Array, Array, Array, bool]:
-    """x as (N, T, inputs), the two start states as (N, units), and whether a single sequence was given."""
+def _step_input(x: ArrayLike, inputs: int) -> Array:
+    x = _floats(x, "x")
+    if x.ndim not in (1, 2) or x.shape[-1] != inputs:
+        raise ValueError(
+            f"x must have shape (inputs,) or (N, inputs) with inputs = {inputs}, as the weights say, "
+            f"but has shape {x.shape}"
+        )
+    return x
+
+
+def _steps_input(x: ArrayLike, inputs: int, dtype: Any = np.float64) -> Array:
     x = _floats(x, "x", dtype)
-    if x.ndim not in (2, 3) or x.shape[-1] != weights.inputs:
+    if x.ndim not in (2, 3) or x.shape[-1] != inputs:
         hint = "; one step is x[None, :], one feature over time is x[:, None]" if x.ndim == 1 else ""
         raise ValueError(
-            f"x must have shape (T, inputs) or (N, T, inputs) with inputs = {weights.inputs}, as the weights "
+            f"x must have shape (T, inputs) or (N, T, inputs) with inputs = {inputs}, as the weights "
             f"say, but has shape {x.shape}{hint}"
         )
     if x.shape[-2] == 0:
         raise ValueError(f"x must have at least one step, but has shape {x.shape}")
+    return x
+
+
+def _sequence_inputs(
+    x: ArrayLike, weights: LSTMWeights, h0: ArrayLike | None, c0: ArrayLike | None, dtype: np.dtype[Any]
+) -> tuple[Array, Array, Array, bool]:
+    """x as (N, T, inputs), the two start states as (N, units), and whether a single sequence was given."""
+    x = _steps_input(x, weights.inputs, dtype)
     single = x.ndim == 2
     shape = (*x.shape[:-2], weights.units)
     h0, c0 = _state(h0, "h0", shape, dtype), _state(c0, "c0", shape, dtype)

@@ -3,7 +3,7 @@ PYTHON ?= python3
 TASKS = $(PYTHON) book/_tools/tasks.py
 
 .PHONY: help book test test-fast test-newest test-oldest lab pdf links notebooks student instructor export \
-        benchmark robust measure lock clean
+        grade benchmark robust measure report lock clean
 help:        ## list the commands
 	@echo "make book        build the book into _build/html (sets up the environment the first time)"
 	@echo "make test        everything: ruff, library, notebooks (nbval, strict), build, pages in a browser"
@@ -15,10 +15,13 @@ help:        ## list the commands
 	@echo "make student     the edition without solutions: pages, notebooks, library, in _build/student"
 	@echo "make instructor  the edition with solutions and answer key, in _build/instructor"
 	@echo "make export CHAPTER=decay_formula   one chapter as a zip for a learning platform"
+	@echo "make grade FOLDER=submitted   points for the notebooks of a class, judged where no submission reaches"
 	@echo "make benchmark   measure the library, train and score every model (half an hour; goes on where it stopped)"
 	@echo "make robust      repeat what trains with other seeds, rounding and instruction sets (an hour; resumable)"
 	@echo "make test-newest the tests and notebooks with the newest versions that fit together (needs the network)"
 	@echo "make test-oldest the library's tests with the lowest versions that it promises (needs the network)"
+	@echo "make report EVENTS=log.csv   a report on your own log: one page and its tables"
+	@echo "                 where wanted: USER= TIME= ITEM= TYPE= VALUE= (columns) ONLY= CUT= UNTIL= OUT="
 	@echo "make measure     weigh the built pages, time them on an emulated phone, store both"
 	@echo "make lock        compile requirements.in into requirements.txt (needs the network)"
 	@echo "make clean       remove everything generated, the environment included"
@@ -27,3 +30,12 @@ book test test-fast test-newest test-oldest lab pdf links notebooks student inst
 	@$(TASKS) $@
 robust export:
 	@$(TASKS) $@ $(CHAPTER)
+grade:
+	@$(TASKS) $@ '$(FOLDER)'
+# USER and others are set in every shell: only what stands in the command itself counts
+said = $(if $(filter command,$(firstword $(origin $(1)))),'--$(2)=$($(1))')
+report:
+	@$(TASKS) $@ '$(EVENTS)' $(call said,USER,user) $(call said,TIME,time) $(call said,ITEM,item) \
+	  $(call said,TYPE,type) $(call said,VALUE,value) $(call said,ONLY,only) $(call said,CUT,cut) \
+	  $(call said,UNTIL,until) $(call said,OUT,out) $(call said,TIME_FORMAT,time-format) \
+	  $(call said,TIME_UNIT,time-unit) $(call said,TIMEZONE,timezone) $(call said,ENCODING,encoding)

@@ -1,4 +1,4 @@
-"""Names that moved to another module, kept where they were for one version."""
+"""Names that moved or changed, kept as they were for one version."""
 
 from __future__ import annotations
 
@@ -18,7 +18,24 @@ def moved(here: str, name: str, *rooms: ModuleType) -> Any:
     """
     for room in rooms:
         if name in room.__all__:
-            told = f"{here}.{name} is now {room.__name__}.{name}"
-            warnings.warn(told, DeprecationWarning, stacklevel=3)
-            return getattr(room, name)
+            return _told(f"{here}.{name}", room, name)
     raise AttributeError(f"module {here!r} has no attribute {name!r}")
+
+
+def renamed(here: ModuleType, name: str, new: dict[str, str]) -> Any:
+    """For a module's ``__getattr__``: what `name` is called now, with a warning.
+
+    >>> from interestdecay_lib import event_log
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     renamed(event_log, "before", {"before": "as_of"}) is event_log.as_of, str(caught[0].message)
+    (True, 'interestdecay_lib.event_log.before is now interestdecay_lib.event_log.as_of')
+    """
+    if name not in new:
+        raise AttributeError(f"module {here.__name__!r} has no attribute {name!r}")
+    return _told(f"{here.__name__}.{name}", here, new[name])
+
+
+def _told(old: str, room: ModuleType, name: str) -> Any:
+    warnings.warn(f"{old} is now {room.__name__}.{name}", DeprecationWarning, stacklevel=4)
+    return getattr(room, name)

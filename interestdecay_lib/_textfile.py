@@ -223,11 +223,12 @@ def _quick_table(blocks, delimiter, missing, max_line_length, wanted, kinds) -> 
             if not block:
                 continue
         array, starts, ends, numbers, skipped = _fields(block, delimiter, len(header), max_line_length)
-        for position, column in enumerate(columns):
-            column.add(array, starts[:, position], ends[:, position])
-        lines.append((line, numbers))
+        if len(numbers):  # else nothing but blank lines
+            for position, column in enumerate(columns):
+                column.add(array, starts[:, position], ends[:, position])
+            lines.append((line, numbers))
         line, blank = line + block.count(b"\n"), blank + skipped
-    if header is None or not any(len(numbers) for _, numbers in lines):
+    if header is None or not lines:
         raise _Unusual
     made = []
     while columns:

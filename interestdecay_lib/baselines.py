@@ -2,7 +2,7 @@
 
 Each is a scikit-learn estimator with two answers, whether and how often. ``fit(task)`` learns from a labelled
 task, ``predict(task)`` answers any task with a `forecasts.Forecast`. In place of a task they take the
-features and the counts apart, ``fit(features, purchases)``: so ``clone``, ``cross_val_score`` and
+features and the counts apart, ``fit(features, counts)``: so ``clone``, ``cross_val_score`` and
 ``GridSearchCV`` work, with ``score`` the mean log-likelihood of *whether*.
 
 >>> from sklearn.base import clone
@@ -29,7 +29,7 @@ from sklearn.preprocessing import StandardScaler
 from interestdecay_lib._arguments import floats
 from interestdecay_lib._threads import one_thread
 from interestdecay_lib.forecasts import Forecast
-from interestdecay_lib.tasks import PurchaseTask
+from interestdecay_lib.tasks import EventTask
 
 __all__ = [
     "HALF_LIVES",
@@ -44,8 +44,8 @@ __all__ = [
 
 HALF_LIVES = tuple(2.0 ** (k / 4) for k in range(33))
 """Half-lives in weeks, from 1 to 256, each 19 % longer than the one before."""
-RFM = ("weeks_since_last", "purchase_days", "mean_value", "weeks_since_first")
-"""Recency, frequency, monetary value and tenure: columns of `tasks.purchase_features`."""
+RFM = ("weeks_since_last", "event_days", "mean_value", "weeks_since_first")
+"""Recency, frequency, monetary value and tenure: columns of `tasks.event_features`."""
 
 
 class _Baseline(BaseEstimator):
@@ -58,17 +58,17 @@ class _Baseline(BaseEstimator):
     def _models(self) -> tuple[Any, Any]:
         return _logistic(), _poisson()
 
-    def fit(self, task: PurchaseTask | pd.DataFrame, purchases: ArrayLike | None = None) -> Self:
+    def fit(self, task: EventTask | pd.DataFrame, counts: ArrayLike | None = None) -> Self:
         """Learn from the customers of a labelled task, or from its features and counts; returns self."""
-        features, bought, counts = _given(task, purchases)
+        features, returned, counts = _given(task, counts)
         x = self._design(features)
         self.classifier_, self.regressor_ = self._models()
         with one_thread():
-            self.classifier_.fit(x, bought)
+            self.classifier_.fit(x, returned)
             self.regressor_.fit(x, counts)
         return self
 
-    def predict(self, task: PurchaseTask | pd.DataFrame) -> Forecast:
+    def predict(self, task: EventTask | pd.DataFrame) -> Forecast:
         """Forecasts for the customers of a task, or of its features; outcomes are not looked at."""
         if not hasattr(self, "classifier_"):
             raise ValueError(f"this {type(self).__name__} has not been fitted yet: call fit(task) first")
@@ -76,39 +76,39 @@ class _Baseline(BaseEstimator):
         with one_thread():
             return Forecast(self.classifier_.predict_proba(x)[:, 1], self.regressor_.predict(x))
 
-    def predict_proba(self, task: PurchaseTask | pd.DataFrame) -> np.ndarray:
+    def predict_proba(self, task: EventTask | pd.DataFrame) -> np.ndarray:
         """Probabilities of not buying and of buying, shape (n, 2): scikit-learn's form of `predict`."""
         p = self.predict(task).p
         return np.column_stack([1 - p, p])
 
-    def score(self, task: PurchaseTask | pd.DataFrame, purchases: ArrayLike | None = None) -> float:
+    def score(self, task: EventTask | pd.DataFrame, counts: ArrayLike | None = None) -> float:
         """Mean log-likelihood (nats a customer) of whether they buy; greater is better."""
-        features, bought, _ = _given(task, purchases)
-        return -float(log_loss(bought, self.predict(features).p, labels=[0, 1]))
+        features, returned, _ = _given(task, counts)
+        return -float(log_loss(returned, self.predict(features).p, labels=[0, 1]))
 
 
-def _features(given: PurchaseTask | pd.DataFrame) -> pd.DataFrame:
-    features = given.features if isinstance(given, PurchaseTask) else given
+def _features(given: EventTask | pd.DataFrame) -> pd.DataFrame:
+    features = given.features if isinstance(given, EventTask) else given
     if not isinstance(features, pd.DataFrame):
-        raise ValueError("give a task (tasks.purchase_task) or its features as a DataFrame, got "
+        raise ValueError("give a task (tasks.event_task) or its features as a DataFrame, got "
                          f"{type(given).__name__}")
     return features
 
 
-def _given(task: PurchaseTask | pd.DataFrame, purchases: ArrayLike | None
+def _given(task: EventTask | pd.DataFrame, counts: ArrayLike | None
            ) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
     """Features, whether they buy, and how often."""
     features = _features(task)
-    if isinstance(task, PurchaseTask):
-        if purchases is not None:
+    if isinstance(task, EventTask):
+        if counts is not None:
             raise ValueError("a task holds its own outcomes; give them beside a table of features only")
         return features, *task.outcomes()
-    if purchases is None:
-        raise ValueError("give the number of purchases of each row beside the features")
-    counts = np.asarray(purchases)
-    counts = counts.astype(float) if counts.dtype.kind == "b" else floats(purchases, "purchases")
+    if counts is None:
+        raise ValueError("give the number of events of each row beside the features")
+    counts = np.asarray(counts)
+    counts = counts.astype(float) if counts.dtype.kind == "b" else floats(counts, "counts")
     if counts.shape != (len(features),) or not (np.isfinite(counts) & (counts >= 0)).all():
-        raise ValueError(f"purchases must be one count >= 0 for each of the {len(features):,} rows, got "
+        raise ValueError(f"counts must be one count >= 0 for each of the {len(features):,} rows, got "
                          f"shape {counts.shape}")
     return features, (counts > 0).astype(float), counts
 
@@ -116,7 +116,7 @@ def _given(task: PurchaseTask | pd.DataFrame, purchases: ArrayLike | None
 def _columns(features: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
     missing = [c for c in columns if c not in features.columns]
     if missing:
-        hint = ("; make the task with purchase_task(log, ..., half_lives=...)"
+        hint = ("; make the task with event_task(log, ..., half_lives=...)"
                 if any(c.startswith("decayed_") for c in missing) else "")
         raise ValueError(f"the features lack the columns {missing[:3]}{hint}")
     return features[list(columns)].to_numpy(dtype=float)
@@ -133,12 +133,12 @@ def _poisson() -> Pipeline:
 class BaseRate(_Baseline):
     """The same forecast for everybody: the training customers' share of buyers and mean count."""
 
-    def fit(self, task: PurchaseTask | pd.DataFrame, purchases: ArrayLike | None = None) -> Self:
-        _, bought, counts = _given(task, purchases)
-        self.p_, self.mu_ = float(np.mean(bought)), float(np.mean(counts))
+    def fit(self, task: EventTask | pd.DataFrame, counts: ArrayLike | None = None) -> Self:
+        _, returned, counts = _given(task, counts)
+        self.p_, self.mu_ = float(np.mean(returned)), float(np.mean(counts))
         return self
 
-    def predict(self, task: PurchaseTask | pd.DataFrame) -> Forecast:
+    def predict(self, task: EventTask | pd.DataFrame) -> Forecast:
         if not hasattr(self, "p_"):
             raise ValueError("this BaseRate has not been fitted yet: call fit(task) first")
         n = len(_features(task))
@@ -146,29 +146,29 @@ class BaseRate(_Baseline):
 
 
 class RecencyOnly(_Baseline):
-    """Logistic and Poisson regression on log(1 + weeks since the last purchase)."""
+    """Logistic and Poisson regression on log(1 + weeks since the last event)."""
 
     def _design(self, features: pd.DataFrame) -> np.ndarray:
         return np.log1p(_columns(features, ["weeks_since_last"]))
 
 
 class FrequencyOnly(_Baseline):
-    """Logistic and Poisson regression on log(number of purchase days)."""
+    """Logistic and Poisson regression on log(number of event days)."""
 
     def _design(self, features: pd.DataFrame) -> np.ndarray:
-        return np.log(_columns(features, ["purchase_days"]))
+        return np.log(_columns(features, ["event_days"]))
 
 
 class DecayedCount(_Baseline):
     r"""Logistic and Poisson regression on :math:`\ln S_h`; the half-life is chosen on the training customers.
 
-    :math:`S_h=\sum_j 2^{-a_j/h}` over the purchases of a customer, :math:`a_j` their ages (weeks) at the cut.
+    :math:`S_h=\sum_j 2^{-a_j/h}` over the events of a customer, :math:`a_j` their ages (weeks) at the cut.
 
     Parameters
     ----------
     half_lives
         Candidates in weeks; one candidate fixes the half-life. The task must hold their columns:
-        ``purchase_task(log, ..., half_lives=half_lives)``.
+        ``event_task(log, ..., half_lives=half_lives)``.
 
     Attributes
     ----------
@@ -176,8 +176,8 @@ class DecayedCount(_Baseline):
         The candidate with the greatest training log-likelihood, in weeks: of the logistic regression (does
         the customer buy?) and of the Poisson regression (how often?).
     profile_
-        Those log-likelihoods (nats; for Poisson up to a constant) by half-life, columns ``bought`` and
-        ``purchases``.
+        Those log-likelihoods (nats; for Poisson up to a constant) by half-life, columns ``returned`` and
+        ``counts``.
     """
 
     def __init__(self, half_lives: Sequence[float] | float = HALF_LIVES) -> None:
@@ -194,28 +194,28 @@ class DecayedCount(_Baseline):
         total = _columns(features, [f"decayed_{half_life:g}w"])
         if not (total > 0).all():
             raise ValueError(f"{np.count_nonzero(~(total > 0))} decayed counts are not positive: every "
-                             "customer needs a purchase before the cut, and a half-life of "
+                             "customer needs an event before the cut, and a half-life of "
                              f"{half_life:g} weeks may be too short")
         return np.log(total)
 
-    def fit(self, task: PurchaseTask | pd.DataFrame, purchases: ArrayLike | None = None) -> Self:
-        features, bought, counts = _given(task, purchases)
+    def fit(self, task: EventTask | pd.DataFrame, counts: ArrayLike | None = None) -> Self:
+        features, returned, counts = _given(task, counts)
         rows, fitted = {}, {}
         with one_thread():
             for h in self._candidates():
                 x = self._log_sum(features, h)
-                classifier, regressor = fitted[h] = _logistic().fit(x, bought), _poisson().fit(x, counts)
+                classifier, regressor = fitted[h] = _logistic().fit(x, returned), _poisson().fit(x, counts)
                 mu = regressor.predict(x)
                 rows[h] = {
-                    "bought": -log_loss(bought, classifier.predict_proba(x)[:, 1], normalize=False),
-                    "purchases": float(np.sum(xlogy(counts, mu) - mu)),
+                    "returned": -log_loss(returned, classifier.predict_proba(x)[:, 1], normalize=False),
+                    "counts": float(np.sum(xlogy(counts, mu) - mu)),
                 }
         self.profile_ = pd.DataFrame.from_dict(rows, orient="index").rename_axis("half_life")
         self.half_life_, self.count_half_life_ = (float(h) for h in self.profile_.idxmax())
         self.classifier_, self.regressor_ = fitted[self.half_life_][0], fitted[self.count_half_life_][1]
         return self
 
-    def predict(self, task: PurchaseTask | pd.DataFrame) -> Forecast:
+    def predict(self, task: EventTask | pd.DataFrame) -> Forecast:
         if not hasattr(self, "classifier_"):
             raise ValueError("this DecayedCount has not been fitted yet: call fit(task) first")
         features = _features(task)

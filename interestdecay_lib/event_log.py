@@ -151,7 +151,7 @@ class CheckedLog:
                              f"{last_day.date()}; give the first day that is no longer observed")
         return end
 
-    def purchase_days(self) -> CheckedLog:
+    def event_days(self) -> CheckedLog:
         """One row for each user and day, with the sums of ``quantity`` and ``value``; refuses refunds."""
         if "value" in self.frame.columns:
             refused = ~(self.frame["value"] >= 0).to_numpy()

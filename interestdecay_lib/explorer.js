@@ -3,10 +3,11 @@
 //
 // spec: {name, controls: [{name, label, kind, values}], start: [index, ...]}
 // frameAt(indices, done): calls done({src, alt, table}) for the state with these indices.
+// sentences: all that can be said below the picture, where that is known.
 
 let count = 0;
 
-function mount(host, spec, frameAt) {
+function mount(host, spec, frameAt, sentences = []) {
   const id = `explorer-${++count}`;
   const make = (tag, attributes = {}, text = "") => {
     const node = document.createElement(tag);
@@ -14,36 +15,73 @@ function mount(host, spec, frameAt) {
     node.textContent = text;
     return node;
   };
-  const box = make("div", { class: "explorer", role: "group", "aria-label": "Live figure" });
+  const box = make("div", { class: "explorer", role: "group", "aria-label": nameOf(host) });
   const bar = make("div", { class: "explorer-controls" });
   const picture = make("img", { id, class: "explorer-picture dark-light" });
+  const pan = make("div", { class: "pan" });
+  pan.append(picture);
   const status = make("p", { class: "explorer-status", "aria-live": "polite" });
   const details = make("details", { class: "explorer-data" });
   const numbers = make("div", { class: "explorer-table", tabindex: "0" });
   details.append(make("summary", {}, "The numbers of this picture"), numbers);
   let state = [...spec.start];
-  let spoken = false;
 
   const inputs = spec.controls.map((control, k) => {
-    const label = make("label", { class: "explorer-control" });
-    const input = make(control.kind === "select" ? "select" : "input", { "aria-controls": id, "data-name": control.name });
-    const output = make("output");
-    if (control.kind === "select") {
-      control.values.forEach((value, index) => input.add(new Option(value, index)));
-    } else {
-      Object.assign(input, { type: "range", min: 0, max: control.values.length - 1, step: 1 });
-    }
+    const form = formOf(control);
+    const controlled = { "aria-controls": id, "data-name": control.name };
+    const steer = form === "stops" ? stops(control, k, controlled) : form === "select" ? menu(control, controlled) : slider(control, controlled);
     // JupyterLab takes the arrow keys for its cells unless they stop here
-    input.addEventListener("keydown", (event) => event.stopPropagation());
-    input.addEventListener("input", () => {
-      state[k] = Number(input.value);
+    steer.node.addEventListener("keydown", (event) => event.stopPropagation());
+    steer.node.addEventListener("input", ({ target }) => {
+      state[k] = Number(target.value);
       show();
     });
-    label.append(make("span", {}, control.label), input);
-    if (control.kind !== "select") label.append(output);
-    bar.append(label);
-    return { input, output, values: control.values };
+    bar.append(steer.node);
+    return steer;
   });
+
+  function menu(control, attributes) {
+    const node = make("label", { class: "explorer-control" });
+    const input = make("select", attributes);
+    control.values.forEach((value, index) => input.add(new Option(value, index)));
+    node.append(make("span", {}, control.label), input);
+    return { node, set: (index) => (input.value = index) };
+  }
+
+  // a few values: each is to be seen and chosen
+  function stops(control, k, attributes) {
+    const node = make("fieldset", { class: "explorer-control explorer-stops", ...attributes });
+    node.append(make("legend", {}, control.label));
+    const buttons = control.values.map((value, index) => {
+      const label = make("label");
+      const input = make("input", { type: "radio", name: `${id}-${k}`, value: index });
+      label.append(input, make("span", {}, value));
+      node.append(label);
+      return input;
+    });
+    return { node, set: (index) => (buttons[index].checked = true) };
+  }
+
+  // many values: a slider with a tick for each, between its lowest and its highest value
+  function slider(control, attributes) {
+    const last = control.values.length - 1;
+    const node = make("label", { class: "explorer-control explorer-slider" });
+    const input = make("input", { type: "range", min: 0, max: last, step: 1, list: `${id}-${control.name}`, ...attributes });
+    const ticks = make("datalist", { id: `${id}-${control.name}` });
+    control.values.forEach((_, index) => ticks.append(make("option", { value: index })));
+    const shown = make("output");
+    const head = make("span", { class: "explorer-label" }, `${control.label} `);
+    head.append(shown);
+    const ends = make("span", { class: "explorer-ends", "aria-hidden": "true" });
+    ends.append(make("span", {}, control.values[0]), make("span", {}, control.values[last]));
+    node.append(head, input, ticks, ends);
+    const set = (index) => {
+      input.value = index;
+      shown.textContent = control.values[index];
+      input.setAttribute("aria-valuetext", control.values[index]);
+    };
+    return { node, set };
+  }
 
   const button = (text, action) => {
     const node = make("button", { type: "button" }, text);
@@ -57,7 +95,7 @@ function mount(host, spec, frameAt) {
   });
   if (spec.name) {
     const copy = button("Copy link", () => {
-      const query = spec.controls.map((c, k) => `${c.name}=${state[k]}`).join("&");
+      const query = new URLSearchParams(spec.controls.map((c, k) => [c.name, c.values[state[k]]]));
       location.replace(`#${spec.name}?${query}`);
       const said = () => (status.textContent = "The address now holds this state; its link is copied.");
       navigator.clipboard ? navigator.clipboard.writeText(location.href).then(said, said) : said();
@@ -66,40 +104,66 @@ function mount(host, spec, frameAt) {
   }
 
   function show() {
-    inputs.forEach(({ input, output, values }, k) => {
-      input.value = state[k];
-      output.textContent = values[state[k]];
-      if (input.type === "range") input.setAttribute("aria-valuetext", values[state[k]]);
-    });
+    inputs.forEach(({ set }, k) => set(state[k]));
     const asked = state.join();
     frameAt([...state], (frame) => {
       if (asked !== state.join()) return; // a slower, older answer
       picture.src = frame.src;
       picture.alt = frame.alt;
       picture.dataset.state = asked;
-      if (spoken) status.textContent = frame.alt;
-      spoken = true;
+      status.textContent = frame.alt;
       details.hidden = !frame.table;
       numbers.innerHTML = frame.table || "";
     });
   }
 
   function restore() {
-    const [name, query] = decodeURIComponent(location.hash.slice(1)).split("?");
-    if (!spec.name || name !== spec.name || !query) return false;
+    const [name, query] = location.hash.slice(1).split("?");
+    if (!spec.name || decodeURIComponent(name) !== spec.name || !query) return false;
     const wanted = new URLSearchParams(query);
     state = spec.controls.map((control, k) => {
-      const index = Number(wanted.get(control.name) ?? NaN);
-      return Number.isInteger(index) && index >= 0 && index < control.values.length ? index : spec.start[k];
+      const index = control.values.indexOf(wanted.get(control.name));
+      return index >= 0 ? index : spec.start[k];
     });
     return true;
   }
 
-  box.append(bar, picture, status, details);
-  host.replaceChildren(box);
+  // room for the longest sentence, so that nothing below moves when it changes
+  function reserve() {
+    const room = make("div");
+    room.style.cssText = `position: absolute; visibility: hidden; width: ${status.clientWidth}px`;
+    const longest = [...sentences].sort((a, b) => b.length - a.length).slice(0, 5);
+    room.append(...longest.map((text) => make("p", { class: "explorer-status", style: "min-height: 0" }, text)));
+    box.append(room);
+    const heights = [...room.children].map((line) => line.offsetHeight);
+    room.remove();
+    status.style.minHeight = `${Math.max(...heights)}px`;
+  }
+
+  box.append(bar, pan, status, details);
   const restored = restore();
-  show();
+  show(); // before the box is on the page: its first sentence is there from the start, and not announced
+  host.replaceChildren(box);
+  if (sentences.length) {
+    let width = 0;
+    new ResizeObserver(() => {
+      if (status.clientWidth === width) return;
+      width = status.clientWidth;
+      reserve();
+    }).observe(status);
+  }
   if (restored) box.scrollIntoView();
+}
+
+// A few numbers are stops to choose from, more are a slider, texts are a menu.
+const formOf = ({ kind, values }) => (kind === "select" ? "select" : values.length < 5 ? "stops" : "range");
+
+// A live figure is called by its caption.
+function nameOf(host) {
+  const caption = host.closest("figure")?.querySelector("figcaption");
+  const number = caption?.querySelector(".caption-number")?.textContent.trim();
+  const words = (caption?.querySelector(".caption-text") ?? caption)?.textContent.trim().split(/(?<=[.:?]) /)[0];
+  return ["Live figure", number, words?.replace(/\\[()]/g, "").replaceAll("\\", "")].filter(Boolean).join(", ");
 }
 
 // In Jupyter: the kernel draws each frame when it is asked for.
@@ -130,7 +194,8 @@ if (typeof customElements !== "undefined" && !customElements.get("fading-explore
         const { spec, frames } = JSON.parse(script.textContent);
         const position = (indices) =>
           indices.reduce((flat, index, k) => flat * spec.controls[k].values.length + index, 0);
-        mount(this, spec, (indices, done) => done(frames[position(indices)]));
+        const sentences = [...new Set(frames.map((frame) => frame.alt))];
+        mount(this, spec, (indices, done) => done(frames[position(indices)]), sentences);
       }
     },
   );

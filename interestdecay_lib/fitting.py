@@ -25,6 +25,7 @@ from scipy.optimize import brentq, minimize
 from scipy.special import gammaincinv
 
 from interestdecay_lib import counts
+from interestdecay_lib._arguments import whole
 from interestdecay_lib._moved import moved
 from interestdecay_lib.decay import CURVES, BiExponential, DecayCurve, Exponential, check_positive
 from interestdecay_lib.event_log import UNITS
@@ -36,12 +37,228 @@ _TINY = 1e-100
 _FAR = 10.0  # a half-life this many times as long or short must be ruled out by the data
 
 
-def __getattr__(name: str) -> object:
-    """What is counted stood here before it had a module of its own."""
-    return moved(__name__, name, counts)
+# -- one curve ----------------------------------------------------------------------------------------------
 
 
-# -- one curve as a function of free numbers ----------------------------------------------------------------
+def fit_decay(data: counts.Counts, curve: type[DecayCurve] | str = Exponential, *,
+              background: bool | None = None, half_life: float | None = None, interval: str | None = None,
+              replicates: int = 200, level: float = 0.95, seed: int = 0, progress: bool | None = None
+              ) -> DecayFit:
+    r"""Maximum-likelihood estimate of a decay curve: :math:`f(a) = \mu + s\,w(a)`.
+
+    Parameters
+    ----------
+    data
+        Sufficient statistics from `counts.rate_since_first`, `hazard_since_last`, `interest_kernel` or
+        `response_kernel`: they carry the definition and the unit.
+    curve
+        A curve of `decay`, as class or name (in any case), or a class of your own derived from
+        `decay.DecayCurve`.
+    background
+        Whether there is a constant part :math:`\mu` that does not decay. Default: only for the kernels.
+    half_life
+        Held fixed at this value, in the unit of ``data``, while everything else is fitted (not for
+        `BiExponential`, which has no single half-life, and without interval); ``None``: estimated.
+    interval
+        ``"bootstrap"``: refit on resampled customers (at least ten), percentiles for all parameters.
+        ``"profile"``:
+        half-lives whose likelihood is not significantly below the maximum; it takes all events to be
+        independent given the curve, so it is too narrow when they come in bursts. An end that the data leave
+        open is 0 or infinite. ``None``: no interval.
+    replicates, seed
+        Of the bootstrap.
+    level
+        Of the interval.
+    progress
+        Whether to show a progress bar on long work; by default only where a reader sees it.
+
+    Returns
+    -------
+    DecayFit
+        Whether to believe it, its ``trustworthy`` says; why, ``converged``, ``at_bound``, ``determined``.
+
+    Raises
+    ------
+    TypeError
+        If ``data`` is no such object.
+    ValueError
+        If an argument is not one of those above, or there is no event.
+
+    Notes
+    -----
+    The search runs with the analytic gradient from several starts; half-lives are sought between 1e-5 and 100
+    times the largest age.
+
+    Examples
+    --------
+    >>> from interestdecay_lib.counts import rate_since_first
+    >>> from interestdecay_lib.datasets import load_cdnow
+    >>> fit = fit_decay(rate_since_first(load_cdnow()), "exponential", interval="profile")
+    >>> print(fit)
+    Exponential: half-life 50.2 [48.3, 52.2] weeks (rate since first purchase)
+    >>> fit.converged, fit.at_bound
+    (True, ())
+    """
+    data, cls = _checked_data(data), _checked_curve(curve)
+    with_background = _background(data, background)
+    if interval not in (None, "bootstrap", "profile"):
+        raise ValueError(f'interval must be "bootstrap", "profile" or None, got {interval!r}')
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie between 0 and 1, got {level!r}")
+    if half_life is not None and (interval or cls is BiExponential):
+        raise ValueError("a half_life that is held fixed goes with interval=None and a curve with a single "
+                         f"half-life, got interval={interval!r} and {cls.__name__}")
+    fixed = None if half_life is None else check_positive(half_life, "half_life", f"in {data.unit}")
+    model, best, fit = _fit(data, cls, with_background, fixed)
+    if fixed is None:
+        fit = replace(fit, determined=_determined(model, best))
+    if interval == "profile":
+        return replace(fit, intervals={"half_life": _profile_interval(model, best, level)}, level=level,
+                       method=interval)
+    if interval == "bootstrap":
+        drawn = _bootstrap(data, cls, with_background, best, replicates, seed, progress)
+        tail = 100 * (1 - level) / 2
+        numbers = drawn.drop(columns=["converged", "at_bound"])
+        low, high = np.percentile(numbers.to_numpy(), [tail, 100 - tail], axis=0)
+        ends = {name: (float(a), float(b)) for name, a, b in zip(numbers, low, high, strict=True)}
+        return replace(fit, intervals=ends, level=level, method=interval, replicates=drawn)
+    return fit
+
+
+def _fit(data: counts.Counts, cls: type[DecayCurve], background: bool, fixed: float | None = None
+         ) -> tuple[_Model, _Optimum, DecayFit]:
+    model = _Model(data, cls, background, data.sums(np.ones(len(data))))
+    best = _maximise(model, model.starts(), fixed)
+    fitted, scale, constant = model.split(best.theta)
+    return model, best, DecayFit(
+        fitted, scale, constant, data.unit, data.definition, best.log_likelihood, best.converged,
+        best.at_bound, len(data), data.total_events, len(model.names) - (fixed is not None))
+
+
+@dataclass(frozen=True, eq=False)
+class DecayFit:
+    """A fitted curve: ``rate(a) = background + scale * curve(a)``.
+
+    Attributes
+    ----------
+    curve
+        The fitted curve of `decay`; ``curve.half_life`` is also `half_life`.
+    scale, background
+        In events per customer (or open spell) and unit; of a logistic model, in log odds.
+    unit, definition
+        Of the half-life: what halves in how many of what.
+    log_likelihood
+        A sum over all customers, with all constants of the Poisson model.
+    converged
+        Whether the search ended at a stationary point.
+    at_bound
+        Names of the parameters that ended on the limit of their range: the data do not determine them, or
+        the curve degenerates. Not the background, for which 0 is a proper value.
+    customers, events, parameters
+        How many; of the parameters, those that were estimated.
+    determined
+        Whether the data rule out, at the level of 95 %, a half-life ten times as long and one ten times as
+        short (of `BiExponential`: of the fast part). True where the half-life was held fixed.
+    intervals
+        By parameter, ``(low, high)``; empty if none was asked for.
+    level, method
+        Of the intervals: 0.95; ``"bootstrap"``, ``"profile"`` or ``""``.
+    replicates
+        The bootstrap's estimates, one row a resample of customers, with the columns ``converged`` and
+        ``at_bound``.
+    """
+
+    curve: DecayCurve
+    scale: float
+    background: float
+    unit: str
+    definition: str
+    log_likelihood: float
+    converged: bool
+    at_bound: tuple[str, ...]
+    customers: int
+    events: int
+    parameters: int
+    determined: bool = True
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
+    level: float = 0.95
+    method: str = ""
+    replicates: pd.DataFrame | None = field(default=None, repr=False)
+
+    @property
+    def half_life(self) -> float:
+        """Age in ``unit`` at which the part above the background is down to half of its value at age 0."""
+        return self.curve.half_life
+
+    @property
+    def half_life_timedelta(self) -> pd.Timedelta:
+        """The half-life as a length of time, as `interest.decayed_sum` takes it.
+
+        Raises
+        ------
+        ValueError
+            If the unit is not hours, days or weeks, or the half-life is beyond 292 years.
+        """
+        if self.unit not in UNITS:
+            raise ValueError(f"a half-life in {self.unit} is no length of time; give the counts one of the "
+                             f"units {', '.join(UNITS)}")
+        if self.half_life * (UNITS[self.unit] / pd.Timedelta(1, "ns")) >= 2**63:
+            raise ValueError(f"a half-life of {self.half_life:g} {self.unit} is too long for a "
+                             "pandas.Timedelta in nanoseconds; is the fit trustworthy?")
+        return self.half_life * UNITS[self.unit]
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Of the half-life; ``None`` if none was asked for."""
+        return self.intervals.get("half_life")
+
+    @property
+    def trustworthy(self) -> bool:
+        """Whether the search converged away from all bounds, and the data determine the half-life."""
+        return self.converged and not self.at_bound and self.determined
+
+    def rate(self, age: Any) -> Any:
+        """Fitted rate at an age; of a logistic model, the log odds after one event of that age."""
+        return self.background + self.scale * self.curve(age)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the replicates in the types of JSON; an open upper end of an interval is ``None``.
+
+        Examples
+        --------
+        >>> import json
+        >>> data = counts.BinnedCounts([[80, 40, 20, 10]], [[1, 1, 1, 1]], "poisson", "weeks", "one shop")
+        >>> json.loads(json.dumps(fit_decay(data).to_dict()))["curve"]
+        'Exponential'
+        """
+        own = {f.name: float(getattr(self.curve, f.name)) for f in fields(self.curve)}
+        plain = {f.name: getattr(self, f.name) for f in fields(self)}
+        del plain["replicates"]
+        ends = {name: [low, high if math.isfinite(high) else None]
+                for name, (low, high) in self.intervals.items()}
+        return {**plain, "curve": type(self.curve).__name__, "curve_parameters": own,
+                "half_life": float(self.half_life), "at_bound": list(self.at_bound), "intervals": ends,
+                "trustworthy": self.trustworthy}
+
+    def __str__(self) -> str:
+        text = f"{type(self.curve).__name__}: half-life {self.half_life:.3g}"
+        if self.interval:
+            text += f" [{self.interval[0]:.3g}, {self.interval[1]:.3g}]"
+        text += f" {self.unit} ({self.definition})"
+        if not self.converged:
+            text += "; NOT CONVERGED"
+        if self.at_bound:
+            text += f"; ON A BOUND: {', '.join(self.at_bound)}"
+        elif not self.determined:
+            text += f"; NOT DETERMINED within a factor of {_FAR:g}"
+        if self.replicates is not None:
+            doubtful = int((self.replicates["at_bound"] | ~self.replicates["converged"]).sum())
+            if doubtful:
+                text += f"; {doubtful} of {len(self.replicates)} resamples on a bound or not converged"
+        return text
+
+
+# -- its likelihood, and where that is highest --------------------------------------------------------------
 
 
 class _Model:
@@ -164,293 +381,30 @@ def _determined(model: _Model, best: _Optimum) -> bool:
     return True
 
 
-def _checked_curve(curve: Any) -> type[DecayCurve]:
-    by_name = {name.lower(): cls for name, cls in CURVES.items()}
-    if isinstance(curve, str) and curve.lower() in by_name:
-        return by_name[curve.lower()]
-    if not (isinstance(curve, type) and issubclass(curve, DecayCurve) and is_dataclass(curve)):
-        raise ValueError(f"curve must be a curve of `decay` or its name ({', '.join(CURVES)}), or a "
-                         f"dataclass derived from DecayCurve, got {curve!r}")
-    taken = {"scale", "background"} & set(curve.free_numbers())
-    if taken:
-        raise ValueError(f"{curve.__name__} calls a parameter {taken.pop()!r}, which is the name of a part "
-                         "of every fit; rename it")
-    return curve
-
-
-def _checked_data(data: Any) -> counts.Counts:
-    if not isinstance(data, counts.Counts):
-        raise TypeError("data must come from rate_since_first, hazard_since_last, interest_kernel or "
-                        f"response_kernel (or be BinnedCounts), got {type(data).__name__}")
-    return data
-
-
-def _background(data: counts.Counts, background: bool | None) -> bool:
-    if background is None:
-        return isinstance(data, counts.KernelCounts)
-    if not background and data.model == "logistic":
-        raise ValueError("the logistic response kernel needs its background: without it, no history means an "
-                         "even chance")
-    return bool(background)
-
-
-def _steps(steps: int, what: str, progress: bool | None) -> Iterable[int]:
-    """``range(steps)``, with a progress bar if the work takes more than two seconds and a reader is there."""
-    if progress is None:
-        progress = os.environ.get("INTERESTDECAY_FIGURES", "live") == "live"
-    if not progress:
-        return range(steps)
-    try:
-        from tqdm.auto import tqdm
-    except ImportError:  # a bar is a comfort, not a need
-        return range(steps)
-    return tqdm(range(steps), desc=what, delay=2, leave=False)
-
-
-# -- one curve ----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class DecayFit:
-    """A fitted curve: ``rate(a) = background + scale * curve(a)``.
-
-    Attributes
-    ----------
-    curve
-        The fitted curve of `decay`; ``curve.half_life`` is also `half_life`.
-    scale, background
-        In events per customer (or open spell) and unit; of a logistic model, in log odds.
-    unit, definition
-        Of the half-life: what halves in how many of what.
-    log_likelihood
-        A sum over all customers, with all constants of the Poisson model.
-    converged
-        Whether the search ended at a stationary point.
-    at_bound
-        Names of the parameters that ended on the limit of their range: the data do not determine them, or
-        the curve degenerates. Not the background, for which 0 is a proper value.
-    customers, events, parameters
-        How many; of the parameters, those that were estimated.
-    determined
-        Whether the data rule out, at the level of 95 %, a half-life ten times as long and one ten times as
-        short (of `BiExponential`: of the fast part). True where the half-life was held fixed.
-    intervals
-        By parameter, ``(low, high)``; empty if none was asked for.
-    level, method
-        Of the intervals: 0.95; ``"bootstrap"``, ``"profile"`` or ``""``.
-    replicates
-        The bootstrap's estimates, one row a resample of customers, with the columns ``converged`` and
-        ``at_bound``.
-    """
-
-    curve: DecayCurve
-    scale: float
-    background: float
-    unit: str
-    definition: str
-    log_likelihood: float
-    converged: bool
-    at_bound: tuple[str, ...]
-    customers: int
-    events: int
-    parameters: int
-    determined: bool = True
-    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
-    level: float = 0.95
-    method: str = ""
-    replicates: pd.DataFrame | None = field(default=None, repr=False)
-
-    @property
-    def half_life(self) -> float:
-        """Age in ``unit`` at which the part above the background is down to half of its value at age 0."""
-        return self.curve.half_life
-
-    @property
-    def half_life_timedelta(self) -> pd.Timedelta:
-        """The half-life as a length of time, as `interest.decayed_sum` takes it.
-
-        Raises
-        ------
-        ValueError
-            If the unit is not hours, days or weeks, or the half-life is beyond 292 years.
-        """
-        if self.unit not in UNITS:
-            raise ValueError(f"a half-life in {self.unit} is no length of time; give the counts one of the "
-                             f"units {', '.join(UNITS)}")
-        try:
-            return self.half_life * UNITS[self.unit]
-        except OverflowError:
-            raise ValueError(f"a half-life of {self.half_life:g} {self.unit} is too long for a "
-                             "pandas.Timedelta; is the fit trustworthy?") from None
-
-    @property
-    def interval(self) -> tuple[float, float] | None:
-        """Of the half-life; ``None`` if none was asked for."""
-        return self.intervals.get("half_life")
-
-    @property
-    def trustworthy(self) -> bool:
-        """Whether the search converged away from all bounds, and the data determine the half-life."""
-        return self.converged and not self.at_bound and self.determined
-
-    def rate(self, age: Any) -> Any:
-        """Fitted rate at an age; of a logistic model, the log odds after one event of that age."""
-        return self.background + self.scale * self.curve(age)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything but the replicates in the types of JSON; an open upper end of an interval is ``None``.
-
-        Examples
-        --------
-        >>> import json
-        >>> data = counts.BinnedCounts([[80, 40, 20, 10]], [[1, 1, 1, 1]], "poisson", "weeks", "one shop")
-        >>> json.loads(json.dumps(fit_decay(data).to_dict()))["curve"]
-        'Exponential'
-        """
-        own = {f.name: float(getattr(self.curve, f.name)) for f in fields(self.curve)}
-        plain = {f.name: getattr(self, f.name) for f in fields(self)}
-        del plain["replicates"]
-        ends = {name: [low, high if math.isfinite(high) else None]
-                for name, (low, high) in self.intervals.items()}
-        return {**plain, "curve": type(self.curve).__name__, "curve_parameters": own,
-                "half_life": float(self.half_life), "at_bound": list(self.at_bound), "intervals": ends,
-                "trustworthy": self.trustworthy}
-
-    def __str__(self) -> str:
-        text = f"{type(self.curve).__name__}: half-life {self.half_life:.3g}"
-        if self.interval:
-            text += f" [{self.interval[0]:.3g}, {self.interval[1]:.3g}]"
-        text += f" {self.unit} ({self.definition})"
-        if not self.converged:
-            text += "; NOT CONVERGED"
-        if self.at_bound:
-            text += f"; ON A BOUND: {', '.join(self.at_bound)}"
-        elif not self.determined:
-            text += f"; NOT DETERMINED within a factor of {_FAR:g}"
-        if self.replicates is not None:
-            doubtful = int((self.replicates["at_bound"] | ~self.replicates["converged"]).sum())
-            if doubtful:
-                text += f"; {doubtful} of {len(self.replicates)} resamples on a bound or not converged"
-        return text
-
-
-def _values(curve: DecayCurve, scale: float, background: float) -> dict[str, float]:
-    """All numbers of a fit by name."""
-    own = {f.name: getattr(curve, f.name) for f in fields(curve)}
-    return {"half_life": curve.half_life, **own, "scale": scale, "background": background}
-
-
-def fit_decay(data: counts.Counts, curve: type[DecayCurve] | str = Exponential, *,
-              background: bool | None = None, half_life: float | None = None, interval: str | None = None,
-              replicates: int = 200, level: float = 0.95, seed: int = 0, progress: bool | None = None
-              ) -> DecayFit:
-    r"""Maximum-likelihood estimate of a decay curve: :math:`f(a) = \mu + s\,w(a)`.
-
-    Parameters
-    ----------
-    data
-        Sufficient statistics from `counts.rate_since_first`, `hazard_since_last`, `interest_kernel` or
-        `response_kernel`: they carry the definition and the unit.
-    curve
-        A curve of `decay`, as class or name (in any case), or a class of your own derived from
-        `decay.DecayCurve`.
-    background
-        Whether there is a constant part :math:`\mu` that does not decay. Default: only for the kernels.
-    half_life
-        Held fixed at this value, in the unit of ``data``, while everything else is fitted (not for
-        `BiExponential`, which has no single half-life, and without interval); ``None``: estimated.
-    interval
-        ``"bootstrap"``: refit on resampled customers (at least ten), percentiles for all parameters.
-        ``"profile"``:
-        half-lives whose likelihood is not significantly below the maximum; it takes all events to be
-        independent given the curve, so it is too narrow when they come in bursts. An end that the data leave
-        open is 0 or infinite. ``None``: no interval.
-    replicates, seed
-        Of the bootstrap.
-    level
-        Of the interval.
-    progress
-        Whether to show a progress bar on long work; by default only where a reader sees it.
-
-    Returns
-    -------
-    DecayFit
-        Whether to believe it, its ``trustworthy`` says; why, ``converged``, ``at_bound``, ``determined``.
-
-    Raises
-    ------
-    TypeError
-        If ``data`` is no such object.
-    ValueError
-        If an argument is not one of those above, or there is no event.
-
-    Notes
-    -----
-    The search runs with the analytic gradient from several starts; half-lives are sought between 1e-5 and 100
-    times the largest age.
-
-    Examples
-    --------
-    >>> from interestdecay_lib.counts import rate_since_first
-    >>> from interestdecay_lib.datasets import load_cdnow
-    >>> fit = fit_decay(rate_since_first(load_cdnow()), "exponential", interval="profile")
-    >>> print(fit)
-    Exponential: half-life 50.2 [48.3, 52.2] weeks (rate since first purchase)
-    >>> fit.converged, fit.at_bound
-    (True, ())
-    """
-    data, cls = _checked_data(data), _checked_curve(curve)
-    with_background = _background(data, background)
-    if interval not in (None, "bootstrap", "profile"):
-        raise ValueError(f'interval must be "bootstrap", "profile" or None, got {interval!r}')
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie between 0 and 1, got {level!r}")
-    if half_life is not None and (interval or cls is BiExponential):
-        raise ValueError("a half_life that is held fixed goes with interval=None and a curve with a single "
-                         f"half-life, got interval={interval!r} and {cls.__name__}")
-    fixed = None if half_life is None else check_positive(half_life, "half_life", f"in {data.unit}")
-    model, best, fit = _fit(data, cls, with_background, fixed)
-    if fixed is None:
-        fit = replace(fit, determined=_determined(model, best))
-    if interval == "profile":
-        return replace(fit, intervals={"half_life": _profile_interval(model, best, level)}, level=level,
-                       method=interval)
-    if interval == "bootstrap":
-        drawn = _bootstrap(data, cls, with_background, best, replicates, seed, progress)
-        tail = 100 * (1 - level) / 2
-        numbers = drawn.drop(columns=["converged", "at_bound"])
-        low, high = np.percentile(numbers.to_numpy(), [tail, 100 - tail], axis=0)
-        ends = {name: (float(a), float(b)) for name, a, b in zip(numbers, low, high, strict=True)}
-        return replace(fit, intervals=ends, level=level, method=interval, replicates=drawn)
-    return fit
-
-
-def _fit(data: counts.Counts, cls: type[DecayCurve], background: bool, fixed: float | None = None
-         ) -> tuple[_Model, _Optimum, DecayFit]:
-    model = _Model(data, cls, background, data.sums(np.ones(len(data))))
-    best = _maximise(model, model.starts(), fixed)
-    fitted, scale, constant = model.split(best.theta)
-    return model, best, DecayFit(
-        fitted, scale, constant, data.unit, data.definition, best.log_likelihood, best.converged,
-        best.at_bound, len(data), data.total_events, len(model.names) - (fixed is not None))
+# -- how sure one is ----------------------------------------------------------------------------------------
 
 
 def _bootstrap(data: counts.Counts, cls: type[DecayCurve], background: bool, best: _Optimum, replicates: int,
                seed: int, progress: bool | None) -> pd.DataFrame:
-    if isinstance(replicates, bool) or not isinstance(replicates, (int, np.integer)) or replicates < 2:
-        raise ValueError(f"replicates must be a whole number of at least 2, got {replicates!r}")
+    replicates = whole(replicates, "replicates", least=2)
     rng, n = np.random.default_rng(seed), len(data)
     if n < _FEWEST:
         raise ValueError(f"{n} customers are too few to draw from: resampled, they would seem more certain "
                          f'than they are; give at least {_FEWEST}, or use interval="profile"')
     rows = []
-    for _ in _steps(int(replicates), f"{cls.__name__}: resampling customers", progress):
+    for _ in _steps(replicates, f"{cls.__name__}: resampling customers", progress):
         weights = rng.multinomial(n, np.full(n, 1 / n)).astype(float)
         model = _Model(data, cls, background, data.sums(weights))
         found = _maximise(model, [best.theta])
         rows.append({**_values(*model.split(found.theta)), "converged": found.converged,
                      "at_bound": bool(found.at_bound)})
     return pd.DataFrame(rows)
+
+
+def _values(curve: DecayCurve, scale: float, background: float) -> dict[str, float]:
+    """All numbers of a fit by name."""
+    own = {f.name: getattr(curve, f.name) for f in fields(curve)}
+    return {"half_life": curve.half_life, **own, "scale": scale, "background": background}
 
 
 def _profile_interval(model: _Model, best: _Optimum, level: float) -> tuple[float, float]:
@@ -519,45 +473,7 @@ def profile_likelihood(data: counts.Counts, half_lives: ArrayLike,
     return result
 
 
-# -- several curves -----------------------------------------------------------------------------------------
-
-
-def _fit_free(data: counts.Counts, sums: counts.Sums, weights: np.ndarray) -> np.ndarray:
-    """One free rate for each age, at least a thousandth of the mean rate.
-
-    Without that floor an age without event in one half would forbid events of that age in the other.
-    """
-    unit = sums.events / sums.exposure.sum()
-    if isinstance(data, counts.BinnedCounts):
-        return np.maximum(np.nan_to_num(data.free_rates(weights), nan=unit), 1e-3 * unit)
-
-    def objective(x: np.ndarray) -> tuple[float, np.ndarray]:
-        value, by_rate, _ = sums.likelihood(x * unit, 0.0)
-        return -value / sums.events, -by_rate * unit / sums.events
-
-    found = minimize(objective, np.ones(len(data.age)), jac=True, method="L-BFGS-B",
-                     bounds=[(1e-3, None)] * len(data.age), options={"maxiter": 300, "ftol": 1e-9})
-    return found.x * unit
-
-
-def _fit_undecayed(data: counts.Counts, sums: counts.Sums, background: bool) -> tuple[float, float]:
-    """The same rate at every age, and the background: for a kernel, a count that never forgets."""
-    if isinstance(data, counts.BinnedCounts):
-        share = sums.events / sums.exposure.sum()
-        return (-math.log1p(-share) if data.model == "hazard" else share), 0.0
-    logistic = data.model == "logistic"
-    unit = 1.0 if logistic else sums.events / sums.exposure.sum()
-    ones = np.ones(len(data.age))
-
-    def objective(x: np.ndarray) -> tuple[float, np.ndarray]:
-        value, by_rate, by_background = sums.likelihood(x[0] * unit * ones, x[1] * unit)
-        gradient = np.array([by_rate.sum(), by_background]) * unit
-        return -value / sums.events, -gradient / sums.events
-
-    bounds = [(None, None)] * 2 if logistic else [(1e-9, None), (0, None if background else 0)]
-    start = [0.1, 0.0] if logistic else [0.9, 0.1 if background else 0.0]
-    scale, constant = minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds).x
-    return float(scale * unit), float(constant * unit)
+# -- which curve --------------------------------------------------------------------------------------------
 
 
 def compare_curves(data: counts.Counts, curves: Sequence[type[DecayCurve] | str] | None = None, *,
@@ -611,8 +527,7 @@ def compare_curves(data: counts.Counts, curves: Sequence[type[DecayCurve] | str]
     classes = [_checked_curve(c) for c in (CURVES.values() if curves is None else curves)]
     base = _checked_curve(reference)
     with_background = _background(data, background)
-    if isinstance(replicates, bool) or not isinstance(replicates, (int, np.integer)) or replicates < 0:
-        raise ValueError(f"replicates must be a whole number of at least 0, got {replicates!r}")
+    replicates = whole(replicates, "replicates", least=0)
     if not 0 < level < 1:
         raise ValueError(f"level must lie between 0 and 1, got {level!r}")
     n = len(data)
@@ -648,7 +563,7 @@ def compare_curves(data: counts.Counts, curves: Sequence[type[DecayCurve] | str]
 
     totals, ends, good = score(np.ones(n), None)
     gains = []
-    for _ in _steps(int(replicates), "comparing curves on resampled customers", progress):
+    for _ in _steps(replicates, "comparing curves on resampled customers", progress):
         weights = np.zeros(n)
         for half in halves:
             weights += rng.multinomial(int(half.sum()), half / half.sum())
@@ -672,3 +587,92 @@ def compare_curves(data: counts.Counts, curves: Sequence[type[DecayCurve] | str]
     # as lists: pandas compares attributes when it prints a wide table, which a frame does not survive
     table.attrs["gains"] = dict(zip([*names, *extra], drawn.T.tolist(), strict=True))
     return table
+
+
+def _fit_free(data: counts.Counts, sums: counts.Sums, weights: np.ndarray) -> np.ndarray:
+    """One free rate for each age, at least a thousandth of the mean rate.
+
+    Without that floor an age without event in one half would forbid events of that age in the other.
+    """
+    unit = sums.events / sums.exposure.sum()
+    if isinstance(data, counts.BinnedCounts):
+        return np.maximum(np.nan_to_num(data.free_rates(weights), nan=unit), 1e-3 * unit)
+
+    def objective(x: np.ndarray) -> tuple[float, np.ndarray]:
+        value, by_rate, _ = sums.likelihood(x * unit, 0.0)
+        return -value / sums.events, -by_rate * unit / sums.events
+
+    found = minimize(objective, np.ones(len(data.age)), jac=True, method="L-BFGS-B",
+                     bounds=[(1e-3, None)] * len(data.age), options={"maxiter": 300, "ftol": 1e-9})
+    return found.x * unit
+
+
+def _fit_undecayed(data: counts.Counts, sums: counts.Sums, background: bool) -> tuple[float, float]:
+    """The same rate at every age, and the background: for a kernel, a count that never forgets."""
+    if isinstance(data, counts.BinnedCounts):
+        share = sums.events / sums.exposure.sum()
+        return (-math.log1p(-share) if data.model == "hazard" else share), 0.0
+    logistic = data.model == "logistic"
+    unit = 1.0 if logistic else sums.events / sums.exposure.sum()
+    ones = np.ones(len(data.age))
+
+    def objective(x: np.ndarray) -> tuple[float, np.ndarray]:
+        value, by_rate, by_background = sums.likelihood(x[0] * unit * ones, x[1] * unit)
+        gradient = np.array([by_rate.sum(), by_background]) * unit
+        return -value / sums.events, -gradient / sums.events
+
+    bounds = [(None, None)] * 2 if logistic else [(1e-9, None), (0, None if background else 0)]
+    start = [0.1, 0.0] if logistic else [0.9, 0.1 if background else 0.0]
+    scale, constant = minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds).x
+    return float(scale * unit), float(constant * unit)
+
+
+# -- what is asked for --------------------------------------------------------------------------------------
+
+
+def _checked_curve(curve: Any) -> type[DecayCurve]:
+    by_name = {name.lower(): cls for name, cls in CURVES.items()}
+    if isinstance(curve, str) and curve.lower() in by_name:
+        return by_name[curve.lower()]
+    if not (isinstance(curve, type) and issubclass(curve, DecayCurve) and is_dataclass(curve)):
+        raise ValueError(f"curve must be a curve of `decay` or its name ({', '.join(CURVES)}), or a "
+                         f"dataclass derived from DecayCurve, got {curve!r}")
+    taken = {"scale", "background"} & set(curve.free_numbers())
+    if taken:
+        raise ValueError(f"{curve.__name__} calls a parameter {taken.pop()!r}, which is the name of a part "
+                         "of every fit; rename it")
+    return curve
+
+
+def _checked_data(data: Any) -> counts.Counts:
+    if not isinstance(data, counts.Counts):
+        raise TypeError("data must come from rate_since_first, hazard_since_last, interest_kernel or "
+                        f"response_kernel (or be BinnedCounts), got {type(data).__name__}")
+    return data
+
+
+def _background(data: counts.Counts, background: bool | None) -> bool:
+    if background is None:
+        return isinstance(data, counts.KernelCounts)
+    if not background and data.model == "logistic":
+        raise ValueError("the logistic response kernel needs its background: without it, no history means an "
+                         "even chance")
+    return bool(background)
+
+
+def _steps(steps: int, what: str, progress: bool | None) -> Iterable[int]:
+    """``range(steps)``, with a progress bar if the work takes more than two seconds and a reader is there."""
+    if progress is None:
+        progress = os.environ.get("INTERESTDECAY_FIGURES", "live") == "live"
+    if not progress:
+        return range(steps)
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:  # a bar is a comfort, not a need
+        return range(steps)
+    return tqdm(range(steps), desc=what, delay=2, leave=False)
+
+
+def __getattr__(name: str) -> object:
+    """What is counted stood here before it had a module of its own."""
+    return moved(__name__, name, counts)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from interestdecay_lib.tasks import PurchaseTask
+from interestdecay_lib.tasks import EventTask
 
 __all__ = ["Forecast", "predict"]
 
@@ -52,16 +52,16 @@ class Forecast:
         return pd.DataFrame({"p": self.p, "mu": self.mu}, index=pd.Index(users, name="user_id"))
 
 
-def predict(model: Any, asked: PurchaseTask | Mapping[str, np.ndarray] | np.ndarray) -> Forecast:
+def predict(model: Any, asked: EventTask | Mapping[str, np.ndarray] | np.ndarray) -> Forecast:
     """The forecast of any model of this library: a baseline, a customer-base model, or a network.
 
     Parameters
     ----------
     model
         A fitted baseline (`baselines`), a fitted model of `customer_base`, or a trained Keras network with
-        the heads ``bought`` and ``purchases`` (`networks.purchase_network`, `event_networks.event_network`).
+        the heads ``returned`` and ``counts`` (`networks.weekly_network`, `event_networks.event_network`).
     asked
-        A task, from `tasks.purchase_task` or, for today, from `tasks.forecast_task`; its outcomes are not
+        A task, from `tasks.event_task` or, for today, from `tasks.forecast_task`; its outcomes are not
         looked at. For a network that reads events, what `event_networks.event_inputs` gives.
 
     Returns
@@ -78,9 +78,9 @@ def predict(model: Any, asked: PurchaseTask | Mapping[str, np.ndarray] | np.ndar
     >>> from interestdecay_lib.baselines import RFMLogistic
     >>> from interestdecay_lib.customer_base import BGNBD
     >>> from interestdecay_lib.datasets import load_cdnow
-    >>> from interestdecay_lib.tasks import forecast_task, purchase_task
+    >>> from interestdecay_lib.tasks import forecast_task, event_task
     >>> log = load_cdnow(sample=True)
-    >>> past = purchase_task(log, "1998-04-01", horizon_weeks=13, history_weeks=39)
+    >>> past = event_task(log, "1998-04-01", horizon_weeks=13, history_weeks=39)
     >>> today = forecast_task(log, horizon_weeks=13, history_weeks=39)
     >>> predict(RFMLogistic().fit(past), today)
     Forecast(2,357 customers: p on average 0.108, mu 0.153)
@@ -89,10 +89,7 @@ def predict(model: Any, asked: PurchaseTask | Mapping[str, np.ndarray] | np.ndar
     """
     if hasattr(model, "probability_return"):
         given = _of_a_task(model, asked)
-        summary = (given.summary[name] for name in ("frequency", "recency", "T"))
-        x, t_x, T = (column.to_numpy(float) for column in summary)
-        return Forecast(np.asarray(model.probability_return(given.horizon_weeks, x, t_x, T)),
-                        np.asarray(model.expected_purchases(given.horizon_weeks, x, t_x, T)))
+        return of_customers(model, given.summary, given.horizon_weeks)
     if not hasattr(model, "layers"):
         if not callable(getattr(model, "predict", None)):
             raise ValueError(f"predict needs a fitted model of this library, got {type(model).__name__}")
@@ -100,20 +97,32 @@ def predict(model: Any, asked: PurchaseTask | Mapping[str, np.ndarray] | np.ndar
     return _of_network(model, asked)
 
 
-def _of_a_task(model: object, asked: object) -> PurchaseTask:
-    if not isinstance(asked, PurchaseTask):
-        raise ValueError(f"{type(model).__name__} is asked with a task (tasks.purchase_task, or "
+def of_customers(model: Any, summary: pd.DataFrame, weeks: float) -> Forecast:
+    """What a model of `customer_base` says of the next weeks of each row of a `tasks.rfm_summary`."""
+    given = [summary[name].to_numpy(float) for name in ("frequency", "recency", "T")]
+    return Forecast(np.asarray(model.probability_return(weeks, *given)),
+                    np.asarray(model.expected_purchases(weeks, *given)))
+
+
+def _of_a_task(model: object, asked: object) -> EventTask:
+    if not isinstance(asked, EventTask):
+        raise ValueError(f"{type(model).__name__} is asked with a task (tasks.event_task, or "
                          f"tasks.forecast_task for today), got {type(asked).__name__}")
     return asked
 
 
+_HEADS = ("returned", "counts")
+_OLD_HEADS = ("bought", "purchases")  # of networks that were saved under the old names
+
+
 def _of_network(model: Any, asked: object) -> Forecast:
     heads = getattr(model, "output_names", ["one output"])
-    if set(heads) != {"bought", "purchases"}:
-        raise ValueError('the model needs the heads "bought" and "purchases": build it with '
-                         f"purchase_network or event_network; it has {list(heads)}")
+    chance, count = _HEADS if set(heads) == set(_HEADS) else _OLD_HEADS
+    if set(heads) != {chance, count}:
+        raise ValueError('the model needs the heads "returned" and "counts": build it with '
+                         f"weekly_network or event_network; it has {list(heads)}")
     wanted = model.input if isinstance(model.input, Mapping) else {"weekly": model.input}
-    inputs = network_inputs(asked, wanted) if isinstance(asked, PurchaseTask) else asked
+    inputs = network_inputs(asked, wanted) if isinstance(asked, EventTask) else asked
     if not isinstance(inputs, Mapping):
         inputs = {next(iter(wanted)): inputs}
     missing = [name for name in wanted if name not in inputs]
@@ -127,10 +136,10 @@ def _of_network(model: Any, asked: object) -> Forecast:
     given = {name: inputs[name] for name in wanted}
     answer = model.predict(given if isinstance(model.input, Mapping) else given["weekly"], batch_size=4096,
                            verbose=0)
-    return Forecast(answer["bought"][:, 0].astype(float), answer["purchases"][:, 0].astype(float))
+    return Forecast(answer[chance][:, 0].astype(float), answer[count][:, 0].astype(float))
 
 
-def network_inputs(task: PurchaseTask, names: object) -> dict[str, np.ndarray]:
+def network_inputs(task: EventTask, names: object) -> dict[str, np.ndarray]:
     """The inputs of a network that a task holds: ``weekly``, and columns of its features as log(1 + x)."""
     inputs = {"weekly": np.ascontiguousarray(task.weekly, dtype=np.float32)}
     for name in names:

@@ -19,6 +19,7 @@ from __future__ import annotations
 import logging
 import os
 import platform
+import sys
 import time
 import warnings
 from collections.abc import Iterable, Mapping
@@ -47,8 +48,9 @@ import pandas as pd  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
 from interestdecay_lib._arguments import whole  # noqa: E402
+from interestdecay_lib._moved import renamed  # noqa: E402
 from interestdecay_lib.forecasts import Forecast, network_inputs, predict  # noqa: E402
-from interestdecay_lib.tasks import PurchaseTask  # noqa: E402
+from interestdecay_lib.tasks import EventTask  # noqa: E402
 
 if keras.backend.backend() != "tensorflow":
     raise ImportError(f"the networks of this library run on Keras' TensorFlow backend, not on "
@@ -57,15 +59,17 @@ logging.getLogger("tensorflow").setLevel(logging.ERROR)  # retracing hints; the 
 
 __all__ = [
     "CELLS",
-    "PURCHASE_LOSSES",
+    "HEAD_LOSSES",
     "article_lstm",
     "compare_optimizers",
     "fit_network",
+    "flat_weights",
     "keras",
-    "purchase_arrays",
-    "purchase_network",
+    "set_flat_weights",
     "set_seed",
     "tf",
+    "weekly_arrays",
+    "weekly_network",
 ]
 
 CELLS: dict[str, type[keras.layers.Layer]] = {
@@ -74,8 +78,8 @@ CELLS: dict[str, type[keras.layers.Layer]] = {
     "rnn": keras.layers.SimpleRNN,
 }
 
-#: The loss of each head of `purchase_network`: proper for a 0/1 outcome and for a count.
-PURCHASE_LOSSES: dict[str, str] = {"bought": "binary_crossentropy", "purchases": "poisson"}
+#: The loss of each head of `weekly_network`: proper for a 0/1 outcome and for a count.
+HEAD_LOSSES: dict[str, str] = {"returned": "binary_crossentropy", "counts": "poisson"}
 
 Arrays = np.ndarray | dict[str, np.ndarray]
 
@@ -108,9 +112,8 @@ def article_lstm(
 ) -> keras.Sequential:
     """LSTM(50) - LSTM(50) - Dense(1): the network of the first two source articles, with a declared input.
 
-    ``000_546a42755634a22b.txt`` (5.2) prints it with ``activation="relu"``, ``001_9fe936743b4be437.txt``
-    (5.2) with Keras' default ``"tanh"``. Parameters: ``4·u·(features + u + 1) + 4·u·(2·u + 1) + u + 1`` with
-    u units.
+    Article A (5.2) prints it with ``activation="relu"``, article B (5.2) with Keras' default ``"tanh"``.
+    Parameters: ``4·u·(features + u + 1) + 4·u·(2·u + 1) + u + 1`` with u units.
 
     Parameters
     ----------
@@ -161,7 +164,7 @@ def article_lstm(
     )
 
 
-def purchase_network(
+def weekly_network(
     steps: int,
     features: int,
     units: int = 32,
@@ -172,12 +175,12 @@ def purchase_network(
     *,
     seed: int = 0,
 ) -> keras.Model:
-    """One recurrent trunk, two answers: will this customer buy (`bought`), and how often (`purchases`).
+    """One recurrent trunk, two answers: will this user return (`returned`), and how often (`counts`).
 
     With h the last hidden state of the trunk, of size `units`::
 
-        bought     p  = sigmoid(w_p · h + b_p)     in (0, 1)     loss: binary cross-entropy
-        purchases  mu = exp(w_mu · h + b_mu)       above 0       loss: Poisson
+        returned  p  = sigmoid(w_p · h + b_p)     in (0, 1)     loss: binary cross-entropy
+        counts    mu = exp(w_mu · h + b_mu)       above 0       loss: Poisson
 
     Inputs are standardised inside the model by ``keras.layers.Normalization`` layers, whose means and
     variances `fit_network` takes from its training rows, and only from these.
@@ -196,7 +199,7 @@ def purchase_network(
         Adds ``l2 · Σ w²`` over all kernels (not biases) to the loss. Its gradient is ``2 · l2 · w``.
     static : iterable of str
         Names of further inputs, one number per customer each, joined to h: columns of ``task.features``. They
-        enter the model as ``log(1 + column)``; `purchase_arrays` prepares them.
+        enter the model as ``log(1 + column)``; `weekly_arrays` prepares them.
     seed : int
         Of the initial weights and of the dropout masks.
 
@@ -213,9 +216,9 @@ def purchase_network(
 
     Examples
     --------
-    >>> model = purchase_network(steps=39, features=3, units=8)
+    >>> model = weekly_network(steps=39, features=3, units=8)
     >>> sorted(model.output)
-    ['bought', 'purchases']
+    ['counts', 'returned']
     >>> int(sum(np.prod(w.shape) for w in model.trainable_weights)) == 4 * 8 * (3 + 8 + 1) + 2 * (8 + 1)
     True
     """
@@ -257,18 +260,68 @@ def purchase_network(
         )
         return dense(h)
 
-    outputs = {"bought": head("bought", "sigmoid", 3), "purchases": head("purchases", "exponential", 4)}
-    return keras.Model({"weekly": weekly, **extra} if extra else weekly, outputs, name=f"purchase_{cell}")
+    outputs = {"returned": head("returned", "sigmoid", 3), "counts": head("counts", "exponential", 4)}
+    return keras.Model({"weekly": weekly, **extra} if extra else weekly, outputs, name=f"weekly_{cell}")
 
 
-def purchase_arrays(
-    task: PurchaseTask, rows: np.ndarray | None = None, static: Iterable[str] = ()
+def flat_weights(model: keras.Model) -> np.ndarray:
+    """All numbers of a model as one float32 vector, its standardisation included: small enough to store.
+
+    In the order of ``model.get_weights()``, each array row by row. A model to hand on is saved by
+    ``model.save``: this vector does not know the architecture.
+
+    Examples
+    --------
+    >>> flat_weights(article_lstm(steps=11)).shape
+    (30651,)
+    """
+    return np.concatenate([np.ravel(w).astype(np.float32) for w in model.get_weights()])
+
+
+def set_flat_weights(model: keras.Model, numbers: np.ndarray) -> keras.Model:
+    """Give `model`, in place, the numbers that `flat_weights` took from one of the same architecture.
+
+    Keras' ``set_weights`` alone would leave a Normalization layer on its old scale.
+
+    Returns
+    -------
+    keras.Model
+        The same model.
+
+    Raises
+    ------
+    ValueError
+        Another number of values than the model has, or a value that is not finite.
+
+    Examples
+    --------
+    >>> first, second = article_lstm(3, units=2, seed=0), article_lstm(3, units=2, seed=9)
+    >>> bool((flat_weights(set_flat_weights(second, flat_weights(first))) == flat_weights(first)).all())
+    True
+    """
+    numbers, old = np.asarray(numbers, dtype=np.float32), model.get_weights()
+    sizes = [w.size for w in old]
+    if numbers.shape != (sum(sizes),):
+        raise ValueError(f"{model.name} has {sum(sizes):,} numbers, got an array of shape {numbers.shape}; "
+                         "build the model with the sizes that the numbers were stored for")
+    if not np.isfinite(numbers).all():
+        raise ValueError(f"{int((~np.isfinite(numbers)).sum())} of the numbers are NaN or infinite")
+    parts = np.split(numbers, np.cumsum(sizes)[:-1])
+    model.set_weights([part.reshape(w.shape).astype(w.dtype) for part, w in zip(parts, old, strict=True)])
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()
+    return model
+
+
+def weekly_arrays(
+    task: EventTask, rows: np.ndarray | None = None, static: Iterable[str] = ()
 ) -> tuple[Arrays, dict[str, np.ndarray]]:
-    """Inputs and targets of `purchase_network` for some customers of a labelled `tasks.PurchaseTask`.
+    """Inputs and targets of `weekly_network` for some customers of a labelled `tasks.EventTask`.
 
     Parameters
     ----------
-    task : tasks.PurchaseTask
+    task : tasks.EventTask
         For a task whose future is not known use `forecasts.predict`.
     rows : array of int, optional
         Positions of the customers, e.g. from `tasks.split_users`; all of them by default.
@@ -278,7 +331,7 @@ def purchase_arrays(
     Returns
     -------
     inputs : array (m, weeks, features), or dict with ``weekly`` and one (m, 1) array per name
-    targets : dict with ``bought`` and ``purchases``, float32 (m, 1)
+    targets : dict with ``returned`` and ``counts``, float32 (m, 1)
 
     Raises
     ------
@@ -292,8 +345,8 @@ def purchase_arrays(
         raise KeyError(f"{missing} are no columns of task.features; there are {list(task.features.columns)}")
     chosen = task if rows is None else task.take(rows)
     inputs = network_inputs(chosen, names)
-    bought, purchases = chosen.outcomes()
-    targets = {"bought": bought, "purchases": purchases}
+    returned, counts = chosen.outcomes()
+    targets = {"returned": returned, "counts": counts}
     targets = {name: target.astype(np.float32)[:, None] for name, target in targets.items()}
     return inputs if names else inputs["weekly"], targets
 
@@ -354,15 +407,16 @@ def _optimizer(
     if optimizer.lower() not in kinds:
         raise ValueError(f"optimizer must be one of {sorted(kinds)} or a keras optimizer, got {optimizer!r}")
     rate = {} if learning_rate is None else {"learning_rate": learning_rate}
-    return kinds[optimizer.lower()](clipnorm=clipnorm, **rate)
+    # the norm of all arrays together: Keras' ``clipnorm`` would shorten each by itself and turn the step
+    return kinds[optimizer.lower()](global_clipnorm=clipnorm, **rate)
 
 
 def _has_two_heads(model: keras.Model) -> bool:
-    return set(getattr(model, "output_names", ())) == set(PURCHASE_LOSSES)
+    return set(getattr(model, "output_names", ())) == set(HEAD_LOSSES)
 
 
 def _default_loss(model: keras.Model) -> Any:
-    return PURCHASE_LOSSES if _has_two_heads(model) else "mse"
+    return HEAD_LOSSES if _has_two_heads(model) else "mse"
 
 
 def _shuffled(x: Arrays, y: Arrays, batch_size: int, seed: int) -> tuple[tf.data.Dataset, int]:
@@ -425,7 +479,7 @@ def fit_network(
     model : keras.Model
         From a builder of this module, or any Keras model.
     train, validation : (inputs, targets)
-        Arrays or dicts of arrays with one row per sample, e.g. from `purchase_arrays`.
+        Arrays or dicts of arrays with one row per sample, e.g. from `weekly_arrays`.
     seed : int
         Of the order of the batches.
     epochs, batch_size : int
@@ -436,9 +490,10 @@ def fit_network(
     learning_rate : float, optional
         For a named optimizer; Keras' default otherwise (0.001; 0.01 for SGD).
     clipnorm : float or None
-        Each gradient array is scaled down to this norm (named optimizers only).
+        A gradient of all weights together that is longer than this is scaled down to this length, its
+        direction kept (named optimizers only).
     loss, loss_weights : optional
-        As in ``model.compile``. Default: `PURCHASE_LOSSES` for two heads, mean squared error otherwise.
+        As in ``model.compile``. Default: `HEAD_LOSSES` for two heads, mean squared error otherwise.
     standardise : bool
         Take means and variances from the training rows. False keeps those that the model has: for a trained
         model that is trained further, whose weights were learnt on its own scale.
@@ -447,7 +502,7 @@ def fit_network(
     -------
     DataFrame
         One row per epoch (index 1, 2, ...), columns as Keras names them: ``loss``, ``val_loss``, with two
-        heads also ``bought_loss``, ... The training loss is the mean over the epoch, while the weights move
+        heads also ``returned_loss``, ... The training loss is the mean over the epoch, while the weights move
         and dropout acts; the validation loss is taken at its end. ``history.attrs`` holds ``best_epoch`` and
         ``seconds``.
 
@@ -562,8 +617,14 @@ def compare_optimizers(
     return pd.DataFrame(rows, columns=["optimizer", "learning_rate", "epoch", "val_loss"])
 
 
-def predict_purchases(model: keras.Model, task: PurchaseTask, rows: np.ndarray | None = None) -> Forecast:
+def predict_purchases(model: keras.Model, task: EventTask, rows: np.ndarray | None = None) -> Forecast:
     """The old name of `forecasts.predict`, for some rows of a task."""
     warnings.warn("networks.predict_purchases is now forecasts.predict(model, task.take(rows))",
                   DeprecationWarning, stacklevel=2)
     return predict(model, task if rows is None else task.take(rows))
+
+
+def __getattr__(name):
+    return renamed(sys.modules[__name__], name, {
+        "purchase_network": "weekly_network", "purchase_arrays": "weekly_arrays",
+        "PURCHASE_LOSSES": "HEAD_LOSSES"})

@@ -7,6 +7,8 @@ be judged; a task for today (`forecast_task`) does not, and a model can only be 
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,15 +16,16 @@ import numpy as np
 import pandas as pd
 
 from interestdecay_lib._arguments import duration, floats, is_number, moment, whole
+from interestdecay_lib._moved import renamed
 from interestdecay_lib.decay import Exponential
 from interestdecay_lib.event_log import DAY, WEEK, CheckedLog, checked, in_weeks
 
 __all__ = [
-    "PurchaseTask",
+    "EventTask",
     "calibration_holdout",
+    "event_features",
+    "event_task",
     "forecast_task",
-    "purchase_features",
-    "purchase_task",
     "rfm_summary",
     "rolling_origins",
     "split_users",
@@ -35,9 +38,9 @@ __all__ = [
 
 
 def _past(log: CheckedLog, cut: object, users: object = None) -> tuple[CheckedLog, pd.Timestamp]:
-    """The purchase days before the cut (those of `users`, in their order), and the cut as a day."""
+    """The event days before the cut (those of `users`, in their order), and the cut as a day."""
     day = log.date(cut, "cut")
-    past = log.before(log.moment(cut, "cut")).purchase_days()
+    past = log.before(log.moment(cut, "cut")).event_days()
     if not len(past):
         first = f"the first event is of {log.time.min()}" if len(log) else "the log is empty"
         raise ValueError(f"nothing is known at the cut {day.date()}: {first}; choose a later cut")
@@ -56,8 +59,8 @@ def _past(log: CheckedLog, cut: object, users: object = None) -> tuple[CheckedLo
 def rfm_summary(log: pd.DataFrame, cut, *, users=None) -> pd.DataFrame:
     """Recency, frequency and T of every customer at a cut: what the models of `customer_base` need.
 
-    For a customer with purchase days :math:`d_1 < \\dots < d_n` before the cut :math:`c`:
-    frequency :math:`x = n - 1` (the first purchase is not counted), recency :math:`t_x = (d_n - d_1) / 7`,
+    For a customer with event days :math:`d_1 < \\dots < d_n` before the cut :math:`c`:
+    frequency :math:`x = n - 1` (the first event is not counted), recency :math:`t_x = (d_n - d_1) / 7`,
     :math:`T = (c - 1 - d_1) / 7`.
 
     Parameters
@@ -67,7 +70,7 @@ def rfm_summary(log: pd.DataFrame, cut, *, users=None) -> pd.DataFrame:
     cut
         The day on which is asked; for today the first day that is no longer observed.
     users
-        Customers in the order of the rows; default: all who bought before the cut.
+        Customers in the order of the rows; default: all with an event before the cut.
 
     Returns
     -------
@@ -77,7 +80,7 @@ def rfm_summary(log: pd.DataFrame, cut, *, users=None) -> pd.DataFrame:
     Raises
     ------
     ValueError
-        If nothing happened before the cut, or one of `users` did not buy before it.
+        If nothing happened before the cut, or one of `users` had none before it.
 
     Notes
     -----
@@ -104,7 +107,7 @@ def _summary(past: CheckedLog, cut: pd.Timestamp) -> pd.DataFrame:
 
 
 def calibration_holdout(log: pd.DataFrame, cut, end=None, *, observed_until=None) -> pd.DataFrame:
-    """Recency, frequency and T up to the cut, and the purchase days after it.
+    """Recency, frequency and T up to the cut, and the event days after it.
 
     Parameters
     ----------
@@ -120,13 +123,13 @@ def calibration_holdout(log: pd.DataFrame, cut, end=None, *, observed_until=None
     Returns
     -------
     pandas.DataFrame
-        `rfm_summary` at the cut, and ``holdout`` (int), the number of purchase days in ``[cut, end)``.
+        `rfm_summary` at the cut, and ``holdout`` (int), the number of event days in ``[cut, end)``.
 
     Raises
     ------
     ValueError
         If nothing happened before the cut, the cut lies outside the log, or ``end`` lies beyond the end of
-        observation (purchases after it are unknown, not zero).
+        observation (events after it are unknown, not zero).
 
     Examples
     --------
@@ -143,7 +146,7 @@ def calibration_holdout(log: pd.DataFrame, cut, end=None, *, observed_until=None
         raise ValueError(f"the holdout period [{cut.date()}, {end.date()}) is empty; the log is observed "
                          f"until {until.date()} (exclusive); to ask about the days after it use rfm_summary")
     _check_future(end, until)
-    return _summary(past, cut).assign(holdout=_purchase_days(found, past.users, cut, end))
+    return _summary(past, cut).assign(holdout=_event_days(found, past.users, cut, end))
 
 
 def _check_future(end: pd.Timestamp, until: pd.Timestamp) -> None:
@@ -153,9 +156,9 @@ def _check_future(end: pd.Timestamp, until: pd.Timestamp) -> None:
                          "not empty; choose an earlier cut or a shorter horizon, or ask with forecast_task")
 
 
-def _purchase_days(log: CheckedLog, users: pd.Index, start: pd.Timestamp, end: pd.Timestamp) -> np.ndarray:
-    """Number of purchase days of each of the users in [start, end)."""
-    inside = log.between(log.moment(start, "start"), log.moment(end, "end")).purchase_days()
+def _event_days(log: CheckedLog, users: pd.Index, start: pd.Timestamp, end: pd.Timestamp) -> np.ndarray:
+    """Number of event days of each of the users in [start, end)."""
+    inside = log.between(log.moment(start, "start"), log.moment(end, "end")).event_days()
     row = users.get_indexer(inside.users)
     counts = np.zeros(len(users), int)
     counts[row[row >= 0]] = inside.count[row >= 0]
@@ -163,7 +166,7 @@ def _purchase_days(log: CheckedLog, users: pd.Index, start: pd.Timestamp, end: p
 
 
 def weekly_counts(log: pd.DataFrame, start, weeks: int, users=None, value: str | None = None) -> np.ndarray:
-    """Purchase days a week (or the weekly sum of a column): the log on a regular grid.
+    """Event days a week (or the weekly sum of a column): the log on a regular grid.
 
     Week ``w`` holds the days ``start + 7w`` to ``start + 7w + 6``.
 
@@ -223,11 +226,11 @@ def _weekly(log: CheckedLog, start: pd.Timestamp, weeks: int, users: pd.Index, v
     return cells.reshape(len(users), weeks).astype(float)
 
 
-def purchase_features(log: pd.DataFrame, cut, half_lives: Sequence[float | str] = (), *, users=None
+def event_features(log: pd.DataFrame, cut, half_lives: Sequence[float | str] = (), *, users=None
                       ) -> pd.DataFrame:
     """What is known of each customer at the cut: recency, frequency, money, tenure, decayed counts.
 
-    With ages :math:`a_j = (c - d_j) / 7` weeks of the purchase days before the cut :math:`c`, the decayed
+    With ages :math:`a_j = (c - d_j) / 7` weeks of the event days before the cut :math:`c`, the decayed
     count with half-life :math:`h` is :math:`S_h = \\sum_j 2^{-a_j / h}`.
 
     Parameters
@@ -240,14 +243,14 @@ def purchase_features(log: pd.DataFrame, cut, half_lives: Sequence[float | str] 
         Half-lives, each giving one column: a number of weeks ``decayed_<h>w``, a length of time such as
         ``"28D"`` a column ``decayed_28D``.
     users
-        Customers in the order of the rows; default: all who bought before the cut.
+        Customers in the order of the rows; default: all with an event before the cut.
 
     Returns
     -------
     pandas.DataFrame
-        Index ``user_id`` (for several days ``cut`` and ``user_id``): ``weeks_since_last`` (purchase day; the
-        *recency* of marketing), ``purchase_days`` (the first included; its *frequency*), ``mean_value`` (per
-        purchase day, only if the log has ``value``; *monetary value*), ``weeks_since_first`` (*tenure*),
+        Index ``user_id`` (for several days ``cut`` and ``user_id``): ``weeks_since_last`` (event day; the
+        *recency* of marketing), ``event_days`` (the first included; its *frequency*), ``mean_value`` (per
+        event day, only if the log has ``value``; *monetary value*), ``weeks_since_first`` (*tenure*),
         ``decayed_<h>w``.
 
     Raises
@@ -265,8 +268,8 @@ def purchase_features(log: pd.DataFrame, cut, half_lives: Sequence[float | str] 
     --------
     >>> log = pd.DataFrame({"user_id": 1, "value": [10.0, 20.0], "timestamp": pd.to_datetime(
     ...     ["1997-09-03", "1997-09-24"])})
-    >>> table = purchase_features(log, "1997-10-01", half_lives=[4]).round(3)
-    >>> table.loc[1, ["weeks_since_last", "purchase_days", "mean_value"]].tolist()
+    >>> table = event_features(log, "1997-10-01", half_lives=[4]).round(3)
+    >>> table.loc[1, ["weeks_since_last", "event_days", "mean_value"]].tolist()
     [1.0, 2.0, 15.0]
     >>> table.loc[1, ["weeks_since_first", "decayed_4w"]].tolist()
     [4.0, 1.341]
@@ -297,7 +300,7 @@ def _column(half_life: object) -> str:
 
 def _features(past: CheckedLog, cut: pd.Timestamp, lives: dict[str, float]) -> pd.DataFrame:
     age = in_weeks(cut.as_unit("us").to_datetime64() - past.time)
-    columns = {"weeks_since_last": age[past.last], "purchase_days": past.count}
+    columns = {"weeks_since_last": age[past.last], "event_days": past.count}
     if "value" in past.frame.columns:
         columns["mean_value"] = np.add.reduceat(past.column("value"), past.first) / past.count
     columns["weeks_since_first"] = age[past.first]
@@ -310,7 +313,7 @@ def _features(past: CheckedLog, cut: pd.Timestamp, lives: dict[str, float]) -> p
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class PurchaseTask:
+class EventTask:
     """Inputs known at a cut and the targets that follow it; row ``k`` of everything is customer ``users[k]``.
 
     Attributes
@@ -320,20 +323,20 @@ class PurchaseTask:
     horizon_weeks
         Length of the target period ``[cut, cut + horizon)`` in weeks.
     users
-        Customers who bought before the cut, shape ``(n,)``.
+        Customers with an event before the cut, shape ``(n,)``.
     weekly
-        float32, shape ``(n, history_weeks, 3)``: purchase days, log(1 + value), and 1 from the week of the
-        first purchase on (0 before it: the customer was not yet one, those weeks are padding). Without values
+        float32, shape ``(n, history_weeks, 3)``: event days, log(1 + value), and 1 from the week of the
+        first event on (0 before it: the customer was not yet one, those weeks are padding). Without values
         ``(n, history_weeks, 2)``.
     features
-        `purchase_features` at the cut, one row a customer.
+        `event_features` at the cut, one row a customer.
     summary
         `rfm_summary` at the cut, one row a customer.
-    bought
-        1.0 if the customer buys in the target period, else 0.0; float32, shape ``(n,)``; None if the
+    returned
+        1.0 if the customer returns in the target period, else 0.0; float32, shape ``(n,)``; None if the
         future is not known.
-    purchases
-        Purchase days in the target period; float32, shape ``(n,)``; None if the future is not known.
+    counts
+        Event days in the target period; float32, shape ``(n,)``; None if the future is not known.
     """
 
     cut: pd.Timestamp
@@ -342,30 +345,44 @@ class PurchaseTask:
     weekly: np.ndarray
     features: pd.DataFrame
     summary: pd.DataFrame
-    bought: np.ndarray | None = None
-    purchases: np.ndarray | None = None
+    returned: np.ndarray | None = None
+    counts: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.users)
 
     def __repr__(self) -> str:
-        known = f"{self.bought.mean():.0%} buy" if self.labelled and len(self) else "outcome not known"
-        return (f"PurchaseTask({len(self):,} customers at {self.cut.date()}, {self.weekly.shape[1]} weeks of "
+        known = f"{self.returned.mean():.0%} return" if self.labelled and len(self) else "outcome not known"
+        return (f"EventTask({len(self):,} customers at {self.cut.date()}, {self.weekly.shape[1]} weeks of "
                 f"history, the next {self.horizon_weeks} weeks: {known})")
 
     @property
     def labelled(self) -> bool:
         """Whether the target period was observed."""
-        return self.bought is not None
+        return self.returned is not None
+
+    @property
+    def bought(self) -> np.ndarray | None:
+        """The old name of `returned`."""
+        return self._old("bought", "returned")
+
+    @property
+    def purchases(self) -> np.ndarray | None:
+        """The old name of `counts`."""
+        return self._old("purchases", "counts")
+
+    def _old(self, name: str, new: str) -> np.ndarray | None:
+        warnings.warn(f"EventTask.{name} is now EventTask.{new}", DeprecationWarning, stacklevel=3)
+        return getattr(self, new)
 
     def outcomes(self) -> tuple[np.ndarray, np.ndarray]:
-        """`bought` and `purchases` as float64, or an error for a task whose future is not known."""
+        """`returned` and `counts` as float64, or an error for a task whose future is not known."""
         if not self.labelled:
             raise ValueError(f"the {self.horizon_weeks} weeks after {self.cut.date()} are not known: a "
                              "model can be asked about this task, not learn from it or be judged by it")
-        return np.asarray(self.bought, dtype=float), np.asarray(self.purchases, dtype=float)
+        return np.asarray(self.returned, dtype=float), np.asarray(self.counts, dtype=float)
 
-    def take(self, indices) -> PurchaseTask:
+    def take(self, indices) -> EventTask:
         """The task of some customers, by position: ``task.take(train)`` for an array of `split_users`.
 
         Raises
@@ -377,18 +394,18 @@ class PurchaseTask:
         return replace(self, users=self.users[rows], weekly=self.weekly[rows],
                        features=self.features.iloc[rows], summary=self.summary.iloc[rows],
                        **{name: None if getattr(self, name) is None else getattr(self, name)[rows]
-                          for name in ("bought", "purchases")})
+                          for name in ("returned", "counts")})
 
 
-def purchase_task(log: pd.DataFrame, cut, horizon_weeks: int, history_weeks: int,
+def event_task(log: pd.DataFrame, cut, horizon_weeks: int, history_weeks: int,
                   half_lives: Sequence[float] = (), *, observed_until=None, value: str | None = "value",
-                  users=None) -> PurchaseTask:
-    """The book's supervised task: from the weeks before the cut, who buys in the weeks after it, how often?
+                  users=None) -> EventTask:
+    """The supervised task of the book: from the weeks before a cut, who returns in those after it, how often?
 
     Parameters
     ----------
     log
-        An event log. Every row is a purchase (or a click, or a play: whatever is to be forecast).
+        An event log. Every row is a purchase, a click, a play: whatever is to be forecast.
     cut
         The moment of prediction, a whole day.
     horizon_weeks
@@ -396,17 +413,17 @@ def purchase_task(log: pd.DataFrame, cut, horizon_weeks: int, history_weeks: int
     history_weeks
         Weeks of input, ending at the cut. They may reach back before the log begins: such weeks are padding.
     half_lives
-        Half-lives of the decayed counts among the features, as in `purchase_features`.
+        Half-lives of the decayed counts among the features, as in `event_features`.
     observed_until
         First day that is no longer observed; by default the day after the last event of the log.
     value
         Column whose weekly sums are the second channel (not negative); None for a log without values.
     users
-        Customers in the order of the rows; default: all who bought before the cut.
+        Customers in the order of the rows; default: all with an event before the cut.
 
     Returns
     -------
-    PurchaseTask
+    EventTask
 
     Raises
     ------
@@ -419,45 +436,45 @@ def purchase_task(log: pd.DataFrame, cut, horizon_weeks: int, history_weeks: int
     The 78 weeks of CDNOW, split in half:
 
     >>> from interestdecay_lib.datasets import load_cdnow
-    >>> task = purchase_task(load_cdnow(sample=True), "1997-10-01", horizon_weeks=39, history_weeks=39)
-    >>> task.weekly.shape, int(task.bought.sum()), int(task.purchases.sum())
+    >>> task = event_task(load_cdnow(sample=True), "1997-10-01", horizon_weeks=39, history_weeks=39)
+    >>> task.weekly.shape, int(task.returned.sum()), int(task.counts.sum())
     ((2357, 39, 3), 684, 1882)
     """
     found = checked(log)
     asked = _asked(found, cut, horizon_weeks, history_weeks, half_lives, value, users)
     end = asked.cut + asked.horizon_weeks * WEEK
     _check_future(end, found.observed_until(observed_until))
-    purchases = _purchase_days(found, asked.features.index, asked.cut, end)
-    return replace(asked, bought=(purchases > 0).astype(np.float32), purchases=purchases.astype(np.float32))
+    counts = _event_days(found, asked.features.index, asked.cut, end)
+    return replace(asked, returned=(counts > 0).astype(np.float32), counts=counts.astype(np.float32))
 
 
 def forecast_task(log: pd.DataFrame, horizon_weeks: int, history_weeks: int,
                   half_lives: Sequence[float] = (), *, cut=None, value: str | None = "value", users=None
-                  ) -> PurchaseTask:
+                  ) -> EventTask:
     """The question of today: the inputs at the end of the log, for a future that nobody has seen.
 
     Parameters
     ----------
     log, horizon_weeks, history_weeks, half_lives, value, users
-        As in `purchase_task`; `horizon_weeks` and `history_weeks` as in the task from which the model learnt.
+        As in `event_task`; `horizon_weeks` and `history_weeks` as in the task from which the model learnt.
     cut
         The day on which is asked; by default the day after the last event of the log.
 
     Returns
     -------
-    PurchaseTask
+    EventTask
         Not labelled. `forecasts.predict` answers it.
 
     Raises
     ------
     ValueError
-        As `purchase_task`.
+        As `event_task`.
 
     Examples
     --------
     >>> from interestdecay_lib.datasets import load_cdnow
     >>> forecast_task(load_cdnow(sample=True), horizon_weeks=13, history_weeks=39)
-    PurchaseTask(2,357 customers at 1998-07-01, 39 weeks of history, the next 13 weeks: outcome not known)
+    EventTask(2,357 customers at 1998-07-01, 39 weeks of history, the next 13 weeks: outcome not known)
     """
     found = checked(log)
     cut = found.observed_until() if cut is None else cut
@@ -465,7 +482,7 @@ def forecast_task(log: pd.DataFrame, horizon_weeks: int, history_weeks: int,
 
 
 def _asked(log: CheckedLog, cut: object, horizon_weeks: int, history_weeks: int, half_lives: object,
-           value: str | None, users: object) -> PurchaseTask:
+           value: str | None, users: object) -> EventTask:
     """The task without its outcomes; nothing at or after the cut is looked at."""
     horizon_weeks = whole(horizon_weeks, "horizon_weeks")
     history_weeks = whole(history_weeks, "history_weeks")
@@ -485,10 +502,10 @@ def _asked(log: CheckedLog, cut: object, horizon_weeks: int, history_weeks: int,
         channels.append(np.log1p(_weekly(amounts, start, history_weeks, past.users, value)))
     channels.append(np.arange(history_weeks) >= first_week[:, None])
     weekly = np.stack(channels, axis=-1).astype(np.float32)
-    return PurchaseTask(cut, horizon_weeks, past.users.to_numpy(), weekly, features, _summary(past, cut))
+    return EventTask(cut, horizon_weeks, past.users.to_numpy(), weekly, features, _summary(past, cut))
 
 
-def stack(tasks: Iterable[PurchaseTask]) -> PurchaseTask:
+def stack(tasks: Iterable[EventTask]) -> EventTask:
     """Several tasks below each other, for training on several cuts: a customer has one row a cut.
 
     Parameters
@@ -510,7 +527,7 @@ def stack(tasks: Iterable[PurchaseTask]) -> PurchaseTask:
     if len({t.labelled for t in tasks}) > 1:
         raise ValueError("some of the tasks know their outcomes and some do not")
     below = {name: np.concatenate([getattr(t, name) for t in tasks])
-             for name in ("users", "weekly", *(("bought", "purchases") if tasks[0].labelled else ()))}
+             for name in ("users", "weekly", *(("returned", "counts") if tasks[0].labelled else ()))}
     return replace(tasks[-1], features=pd.concat([t.features for t in tasks]),
                    summary=pd.concat([t.summary for t in tasks]), **below)
 
@@ -548,7 +565,7 @@ def split_users(users, shares: Sequence[float] = (0.5, 0.1, 0.4), seed: int = 0)
     if is_number(users):
         code = np.arange(whole(users, "users"))
     else:
-        code = pd.factorize(np.asarray(users.users if isinstance(users, PurchaseTask) else users))[0]
+        code = pd.factorize(np.asarray(users.users if isinstance(users, EventTask) else users))[0]
         if (code < 0).any():
             raise ValueError(f"{int((code < 0).sum()):,} rows have no user; every row belongs to one")
     n = int(code.max(initial=-1)) + 1
@@ -601,3 +618,8 @@ def rolling_origins(start, end, horizon, step) -> list[tuple[pd.Timestamp, pd.Ti
                          f"until {end} (exclusive); choose an earlier start or a shorter horizon")
     count = (end - start - horizon) // step + 1
     return [(cut, cut + horizon) for cut in (start + k * step for k in range(count))]
+
+
+def __getattr__(name):
+    return renamed(sys.modules[__name__], name, {
+        "PurchaseTask": "EventTask", "purchase_task": "event_task", "purchase_features": "event_features"})

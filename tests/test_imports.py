@@ -11,7 +11,7 @@ import pytest
 from interestdecay_lib.datasets import load_cdnow
 
 CORE = ["decay", "events", "event_log", "datasets", "interest", "counts", "fitting", "customer_base", "tasks",
-        "windows", "forecasts", "lstm", "gru"]
+        "windows", "forecasts", "lstm", "gru", "ranking"]
 HEAVY = ["tensorflow", "keras", "matplotlib", "ipywidgets", "anywidget", "sklearn", "lifetimes", "IPython",
          "tqdm"]
 
@@ -64,6 +64,7 @@ def test_every_module_is_listed():
 
     folder = Path(interestdecay_lib.__file__).parent
     modules = {path.stem for path in folder.glob("[a-z]*.py")} - {"sequences"}       # the old place of three
+    modules |= {path.parent.name for path in folder.glob("[a-z]*/__init__.py")} - {"exercises"}
     assert modules == set(interestdecay_lib.__all__)
 
 
@@ -75,6 +76,31 @@ def test_a_name_that_moved_is_found_for_one_version(old):
         function = getattr(importlib.import_module(f"interestdecay_lib.{module}"), name)
         if old in ("sequences.purchase_task", "sequences.purchase_features"):       # with what they had
             function(load_cdnow(sample=True), "1997-10-01")
+
+
+@pytest.mark.parametrize("old", [
+    "tasks.PurchaseTask", "tasks.purchase_task", "tasks.purchase_features", "sequences.PurchaseTask",
+    "networks.purchase_network", "networks.purchase_arrays", "networks.PURCHASE_LOSSES",
+])
+def test_a_name_that_said_purchase_is_found_for_one_version(old):
+    module, name = old.split(".")
+    new = name.replace("PURCHASE", "HEAD").replace("Purchase", "Event").replace("purchase", "event")
+    new = new.replace("event", "weekly") if module == "networks" else new
+    with pytest.warns(DeprecationWarning, match=f"{new}$"):
+        found = getattr(importlib.import_module(f"interestdecay_lib.{module}"), name)
+    at = "tasks" if module == "sequences" else module
+    assert found is getattr(importlib.import_module(f"interestdecay_lib.{at}"), new)
+    with pytest.raises(AttributeError, match="no attribute 'purchase'"):
+        _ = importlib.import_module(f"interestdecay_lib.{at}").purchase
+
+
+def test_the_outcomes_of_a_task_are_found_under_their_old_names():
+    from interestdecay_lib.tasks import event_task
+
+    task = event_task(load_cdnow(sample=True), "1997-10-01", 13, 39)
+    for old, new in (("bought", "returned"), ("purchases", "counts")):
+        with pytest.warns(DeprecationWarning, match=f"EventTask.{old} is now EventTask.{new}"):
+            assert getattr(task, old) is getattr(task, new)
 
 
 def test_a_processor_without_avx_gets_one_sentence():

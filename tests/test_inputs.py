@@ -170,7 +170,7 @@ def test_three_centuries_do_not_overflow(unit):
     log = pd.DataFrame({"user_id": 1, "timestamp": days})
     assert interest.decayed_sum(log, "2024-01-08", "7D").tolist() == pytest.approx([1.5])
     assert interest.running_decayed_sum(log, "7D").tolist() == pytest.approx([1, 1.5, 1, 1.5])
-    tenure = tasks.purchase_features(log, "2024-02-01")["weeks_since_first"].iloc[0]
+    tenure = tasks.event_features(log, "2024-02-01")["weeks_since_first"].iloc[0]
     T = tasks.calibration_holdout(log, "2024-01-05")["T"].iloc[0]
     assert tenure == pytest.approx((pd.Timestamp("2024-02-01") - pd.Timestamp("1700-01-01")).days / 7)
     assert T == pytest.approx((pd.Timestamp("2024-01-04") - pd.Timestamp("1700-01-01")).days / 7)
@@ -218,7 +218,7 @@ def test_a_refund_is_no_purchase_on_either_side_of_the_cut(day):
     log = _with_refund(day)
     for count in (
         lambda: tasks.calibration_holdout(log, "1997-10-01", observed_until="1997-12-01"),
-        lambda: tasks.purchase_task(log, "1997-10-01", 3, 39, observed_until="1997-12-01"),
+        lambda: tasks.event_task(log, "1997-10-01", 3, 39, observed_until="1997-12-01"),
         lambda: counts.rate_since_first(log, observed_until="1997-12-01"),
     ):
         with pytest.raises(ValueError, match="refunds mean"):

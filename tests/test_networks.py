@@ -11,12 +11,12 @@ from interestdecay_lib import networks
 from interestdecay_lib.forecasts import predict
 from interestdecay_lib.lstm import LSTMWeights, lstm_forward
 from interestdecay_lib.networks import keras
-from interestdecay_lib.tasks import PurchaseTask
+from interestdecay_lib.tasks import EventTask
 
 
 @pytest.fixture(scope="module")
 def task():
-    """120 simulated customers over 12 weeks, in the shape of a `tasks.PurchaseTask`."""
+    """120 simulated customers over 12 weeks, in the shape of a `tasks.EventTask`."""
     rng = np.random.default_rng(1)
     rate = rng.gamma(0.5, 0.6, size=120)
     days = rng.poisson(rate[:, None], (120, 12)).astype(np.float32)
@@ -24,20 +24,20 @@ def task():
     begun = (np.arange(12) >= rng.integers(0, 6, 120)[:, None]).astype(np.float32)
     purchases = rng.poisson(8 * rate)
     features = pd.DataFrame({"recency": rng.uniform(0, 12, 120), "frequency": days.sum(1)})
-    return PurchaseTask(
+    return EventTask(
         cut=pd.Timestamp("1997-10-01"),
         horizon_weeks=8,
         users=np.arange(120),
         weekly=np.stack([days, dollars, begun], axis=-1),
         features=features,
         summary=pd.DataFrame(index=range(120)),
-        bought=(purchases > 0).astype(int),
-        purchases=purchases,
+        returned=(purchases > 0).astype(int),
+        counts=purchases,
     )
 
 
 def pair(task, rows, static=()):
-    return networks.purchase_arrays(task, rows, static)
+    return networks.weekly_arrays(task, rows, static)
 
 
 def weights_equal(a, b):
@@ -66,7 +66,7 @@ def test_article_lstm_of_the_articles_has_30651_parameters_and_their_activation(
 @pytest.mark.parametrize(("cell", "gates", "biases"), [("lstm", 4, 1), ("gru", 3, 2), ("rnn", 1, 1)])
 def test_purchase_network_parameter_count(cell, gates, biases):
     units, features = 8, 3
-    model = networks.purchase_network(12, features, units=units, cell=cell, static=("recency",))
+    model = networks.weekly_network(12, features, units=units, cell=cell, static=("recency",))
     trunk = gates * (units * (features + units) + biases * units)
     heads = 2 * (units + 1 + 1)  # one static input joins the state
     assert sum(int(np.prod(w.shape)) for w in model.trainable_weights) == trunk + heads
@@ -74,20 +74,20 @@ def test_purchase_network_parameter_count(cell, gates, biases):
 
 @pytest.mark.slow
 def test_trunk_is_the_lstm_of_the_book(task):
-    model = networks.purchase_network(12, 3, units=5, seed=3)
+    model = networks.weekly_network(12, 3, units=5, seed=3)
     networks.fit_network(model, pair(task, np.arange(100)), epochs=2, patience=None, batch_size=50)
     scaled = keras.Model(model.input, model.get_layer("standardise_weekly").output)
     x = scaled.predict(task.weekly, verbose=0).astype(float)
     h = lstm_forward(x, LSTMWeights.from_keras(model.get_layer("lstm"))).h[:, -1]
-    kernel, bias = model.get_layer("bought").get_weights()
+    kernel, bias = model.get_layer("returned").get_weights()
     p, mu = predict(model, task)
     assert p == pytest.approx(expit(h @ kernel + bias)[:, 0], abs=1e-6)
-    kernel, bias = model.get_layer("purchases").get_weights()
+    kernel, bias = model.get_layer("counts").get_weights()
     assert mu == pytest.approx(np.exp(h @ kernel + bias)[:, 0], rel=1e-5)
 
 
 def test_heads_stay_in_their_ranges_on_extreme_input(task):
-    model = networks.purchase_network(12, 3, units=4)
+    model = networks.weekly_network(12, 3, units=4)
     wild = dataclasses.replace(task, weekly=task.weekly * 1e6)
     p, mu = predict(model, wild)
     assert p.shape == mu.shape == (120,)
@@ -97,20 +97,34 @@ def test_heads_stay_in_their_ranges_on_extreme_input(task):
 
 
 def test_l2_adds_the_sum_of_squared_kernels():
-    model = networks.purchase_network(4, 3, units=3, l2=0.01)
+    model = networks.weekly_network(4, 3, units=3, l2=0.01)
     kernels = [w.numpy() for w in model.trainable_weights if "kernel" in w.path]
     assert len(kernels) == 4
     assert float(sum(model.losses)) == pytest.approx(0.01 * sum((k**2).sum() for k in kernels), rel=1e-5)
-    assert not networks.purchase_network(4, 3, units=3).losses
+    assert not networks.weekly_network(4, 3, units=3).losses
 
 
 def test_dropout_acts_in_training_only(task):
-    model = networks.purchase_network(12, 3, units=16, dropout=0.5)
+    model = networks.weekly_network(12, 3, units=16, dropout=0.5)
     x = task.weekly[:8]
-    calm = [np.asarray(model(x)["bought"]) for _ in range(2)]
-    wild = [np.asarray(model(x, training=True)["bought"]) for _ in range(2)]
+    calm = [np.asarray(model(x)["returned"]) for _ in range(2)]
+    wild = [np.asarray(model(x, training=True)["returned"]) for _ in range(2)]
     assert np.array_equal(*calm)
     assert not np.allclose(*wild)
+
+
+@pytest.mark.slow
+def test_flat_weights_carry_a_trained_model_and_its_scale(task):
+    trained = networks.weekly_network(12, 3, units=4, seed=0)
+    networks.fit_network(trained, pair(task, np.arange(80)), epochs=1, patience=None)
+    numbers = networks.flat_weights(trained)
+    again = networks.set_flat_weights(networks.weekly_network(12, 3, units=4, seed=5), numbers)
+    assert numbers.dtype == np.float32 and len(numbers) == trained.count_params()
+    assert np.array_equal([*predict(again, task)], [*predict(trained, task)])
+    with pytest.raises(ValueError, match="numbers, got an array of shape"):
+        networks.set_flat_weights(again, numbers[1:])
+    with pytest.raises(ValueError, match="1 of the numbers"):
+        networks.set_flat_weights(again, np.where(np.arange(len(numbers)) == 3, np.nan, numbers))
 
 
 # ---------------------------------------------------------------- standardisation
@@ -123,7 +137,7 @@ def test_standardisation_uses_training_rows_only(task):
     changed.weekly[rest] *= 50
     models = []
     for data in (task, changed):
-        model = networks.purchase_network(12, 3, units=4, static=("recency",))
+        model = networks.weekly_network(12, 3, units=4, static=("recency",))
         networks.fit_network(
             model, pair(data, train, ["recency"]), pair(data, rest, ["recency"]), epochs=2, patience=None
         )
@@ -142,7 +156,7 @@ def test_standardisation_uses_training_rows_only(task):
 @pytest.mark.slow
 def test_predicting_before_training_leaves_no_old_scale_behind(task):
     rows = np.arange(80)
-    curious, plain = (networks.purchase_network(12, 3, units=4) for _ in range(2))
+    curious, plain = (networks.weekly_network(12, 3, units=4) for _ in range(2))
     predict(curious, task)
     for model in (curious, plain):
         networks.fit_network(model, pair(task, rows), epochs=1, patience=None)
@@ -153,7 +167,7 @@ def test_constant_feature_is_refused(task):
     x, y = pair(task, np.arange(50))
     x[..., 2] = 3
     with pytest.raises(ValueError, match=r"feature\(s\) \[2\] have one value"):
-        networks.fit_network(networks.purchase_network(12, 3, units=2), (x, y), epochs=1)
+        networks.fit_network(networks.weekly_network(12, 3, units=2), (x, y), epochs=1)
 
 
 # ---------------------------------------------------------------- training
@@ -162,15 +176,15 @@ def test_constant_feature_is_refused(task):
 @pytest.mark.slow
 def test_network_can_learn_twenty_customers_by_heart(task):
     rows = np.arange(20)
-    model = networks.purchase_network(12, 3, units=16)
+    model = networks.weekly_network(12, 3, units=16)
     history = networks.fit_network(
         model, pair(task, rows), epochs=250, patience=None, batch_size=20, learning_rate=0.02
     )
-    assert history["bought_loss"].iloc[0] > 0.5
-    assert history["bought_loss"].iloc[-1] < 0.02
+    assert history["returned_loss"].iloc[0] > 0.5
+    assert history["returned_loss"].iloc[-1] < 0.02
     p, mu = predict(model, task.take(rows))
-    assert ((p > 0.5) == (task.bought[rows] == 1)).all()
-    assert np.corrcoef(mu, task.purchases[rows])[0, 1] > 0.97
+    assert ((p > 0.5) == (task.returned[rows] == 1)).all()
+    assert np.corrcoef(mu, task.counts[rows])[0, 1] > 0.97
 
 
 @pytest.mark.slow
@@ -179,7 +193,7 @@ def test_same_seed_same_weights_whatever_the_global_generators_say(task):
     models, histories = [], []
     for seed, world in ((5, 1), (5, 2), (6, 1)):
         networks.set_seed(world)
-        model = networks.purchase_network(12, 3, units=6, dropout=0.3, seed=seed)
+        model = networks.weekly_network(12, 3, units=6, dropout=0.3, seed=seed)
         histories.append(
             networks.fit_network(
                 model, pair(task, rows), pair(task, rest), seed=seed, epochs=4, batch_size=30
@@ -193,7 +207,7 @@ def test_same_seed_same_weights_whatever_the_global_generators_say(task):
 
 @pytest.mark.slow
 def test_fit_seed_changes_the_order_of_the_batches_only(task):
-    models = [networks.purchase_network(12, 3, units=2) for _ in range(2)]
+    models = [networks.weekly_network(12, 3, units=2) for _ in range(2)]
     assert weights_equal(*models)
     for seed, model in enumerate(models):
         networks.fit_network(model, pair(task, np.arange(60)), seed=seed, epochs=1, batch_size=20)
@@ -215,12 +229,28 @@ def test_an_epoch_visits_every_row_once_in_even_batches():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["sgd", "SGD"])
+def test_clipping_keeps_the_direction_of_the_whole_gradient(name):
+    """Two arrays, one with a huge gradient: one number scales both (with Keras' clipnorm it would not)."""
+    weights = [keras.Variable(np.zeros(2)), keras.Variable(0.0)]
+    gradient = [np.array([300.0, 400.0]), np.array(0.5)]
+    optimizer = networks._optimizer(name, 1.0, 1.0)
+    optimizer.apply([keras.ops.convert_to_tensor(g, "float32") for g in gradient], weights)
+    step = -np.r_[weights[0].numpy(), weights[1].numpy()]
+    flat = np.r_[gradient[0], gradient[1]]
+    assert step == pytest.approx(flat / np.linalg.norm(flat), rel=1e-5)
+    short = [keras.ops.convert_to_tensor(1e-3 * g, "float32") for g in gradient]     # length 0.5: untouched
+    before = weights[1].numpy()
+    optimizer.apply(short, weights)
+    assert before - weights[1].numpy() == pytest.approx(0.0005, rel=1e-3)
+
+
 def test_fit_leaves_the_global_generator_alone(task):
     networks.set_seed(3)
     expected = np.random.random(), float(keras.random.uniform(()))  # noqa: NPY002
     networks.set_seed(3)
     networks.fit_network(
-        networks.purchase_network(12, 3, units=2, dropout=0.2), pair(task, np.arange(40)), epochs=1
+        networks.weekly_network(12, 3, units=2, dropout=0.2), pair(task, np.arange(40)), epochs=1
     )
     networks.article_lstm(3, units=2)
     assert (np.random.random(), float(keras.random.uniform(()))) == expected  # noqa: NPY002
@@ -229,7 +259,7 @@ def test_fit_leaves_the_global_generator_alone(task):
 @pytest.mark.slow
 def test_early_stopping_restores_the_best_epoch(task):
     rows, rest = np.arange(30), np.arange(30, 120)
-    model = networks.purchase_network(12, 3, units=16)
+    model = networks.weekly_network(12, 3, units=16)
     history = networks.fit_network(
         model, pair(task, rows), pair(task, rest), epochs=150, patience=5, batch_size=30, learning_rate=0.02
     )
@@ -238,17 +268,17 @@ def test_early_stopping_restores_the_best_epoch(task):
     assert history["val_loss"].idxmin() == best
     p, mu = predict(model, task.take(rest))
     tiny = keras.config.epsilon()  # Keras keeps both losses finite by it
-    bce = -np.mean(np.log(np.clip(np.where(task.bought[rest] == 1, p, 1 - p), tiny, 1 - tiny)))
-    poisson = np.mean(mu - task.purchases[rest] * np.log(mu + tiny))
+    bce = -np.mean(np.log(np.clip(np.where(task.returned[rest] == 1, p, 1 - p), tiny, 1 - tiny)))
+    poisson = np.mean(mu - task.counts[rest] * np.log(mu + tiny))
     # single precision; in some worlds the two terms cancel, so what counts is the error itself
     assert history["val_loss"][best] == pytest.approx(bce + poisson, abs=1e-5)
-    assert history["val_bought_loss"][best] == pytest.approx(bce, abs=1e-5)
+    assert history["val_returned_loss"][best] == pytest.approx(bce, abs=1e-5)
 
 
 @pytest.mark.slow
 def test_validation_rows_never_reach_the_weights(task):
     rows, rest = np.arange(60), np.arange(60, 120)
-    models = [networks.purchase_network(12, 3, units=4) for _ in range(2)]
+    models = [networks.weekly_network(12, 3, units=4) for _ in range(2)]
     networks.fit_network(models[0], pair(task, rows), pair(task, rest), epochs=3, patience=None)
     networks.fit_network(models[1], pair(task, rows), epochs=3, patience=None)
     assert weights_equal(*models)
@@ -272,7 +302,7 @@ def test_article_lstm_learns_a_line():
 @pytest.mark.slow
 def test_compare_optimizers_starts_from_one_point_and_gives_the_model_back(task):
     rows, rest = np.arange(90), np.arange(90, 120)
-    model = networks.purchase_network(12, 3, units=4)
+    model = networks.weekly_network(12, 3, units=4)
     start = model.get_weights()
     curves = networks.compare_optimizers(
         model, pair(task, rows), pair(task, rest), ("sgd", "adam"), (0.001, 0.01), epochs=3, batch_size=45
@@ -285,7 +315,7 @@ def test_compare_optimizers_starts_from_one_point_and_gives_the_model_back(task)
         if not any(word in variable.path for word in moving):
             assert np.array_equal(before, variable.numpy())
     # the second rate of one optimiser must equal a run of its own: neither weights nor moments carry over
-    alone = networks.purchase_network(12, 3, units=4)
+    alone = networks.weekly_network(12, 3, units=4)
     history = networks.fit_network(
         alone, pair(task, rows), pair(task, rest), epochs=3, patience=None, batch_size=45, learning_rate=0.01
     )
@@ -298,19 +328,19 @@ def test_compare_optimizers_starts_from_one_point_and_gives_the_model_back(task)
 
 def test_purchase_arrays(task):
     rows = np.array([7, 3, 11])
-    x, y = networks.purchase_arrays(task, rows, "frequency")
+    x, y = networks.weekly_arrays(task, rows, "frequency")
     assert np.array_equal(x["weekly"], task.weekly[rows])
     assert x["frequency"] == pytest.approx(np.log1p(task.weekly[rows, :, 0].sum(1))[:, None])
-    assert np.array_equal(y["purchases"][:, 0], task.purchases[rows])
-    assert np.array_equal(y["bought"][:, 0], task.bought[rows])
+    assert np.array_equal(y["counts"][:, 0], task.counts[rows])
+    assert np.array_equal(y["returned"][:, 0], task.returned[rows])
     with pytest.raises(KeyError, match="age"):
-        networks.purchase_arrays(task, rows, ["age"])
+        networks.weekly_arrays(task, rows, ["age"])
 
 
 @pytest.mark.parametrize("static", [(), ("recency", "frequency")])
 @pytest.mark.slow
 def test_reloaded_model_predicts_the_same(task, tmp_path, static):
-    model = networks.purchase_network(12, 3, units=4, cell="gru", dropout=0.1, l2=1e-4, static=static)
+    model = networks.weekly_network(12, 3, units=4, cell="gru", dropout=0.1, l2=1e-4, static=static)
     networks.fit_network(model, pair(task, np.arange(100), static), epochs=2, patience=None)
     path = tmp_path / "model.keras"
     model.save(path)
@@ -325,7 +355,7 @@ def test_reloaded_model_predicts_the_same(task, tmp_path, static):
 def test_no_builder_uses_lambda():
     built = [
         networks.article_lstm(3),
-        *(networks.purchase_network(3, 2, cell=cell) for cell in networks.CELLS),
+        *(networks.weekly_network(3, 2, cell=cell) for cell in networks.CELLS),
     ]
     kinds = {type(layer) for model in built for layer in model.layers}
     assert keras.layers.Lambda not in kinds
@@ -348,13 +378,13 @@ def test_no_builder_uses_lambda():
 )
 def test_purchase_network_refuses(arguments, message):
     with pytest.raises(ValueError, match=message):
-        networks.purchase_network(**arguments)
+        networks.weekly_network(**arguments)
 
 
 def test_other_refusals(task):
     with pytest.raises(ValueError, match='activation must be "relu" or "tanh"'):
         networks.article_lstm(3, activation="gelu")
-    model = networks.purchase_network(12, 3, units=2)
+    model = networks.weekly_network(12, 3, units=2)
     x, y = pair(task, np.arange(10))
     with pytest.raises(ValueError, match="same number of rows"):
         networks.fit_network(model, (x[:5], y))
@@ -368,7 +398,7 @@ def test_other_refusals(task):
         networks.fit_network(model, (x, y), optimizer=keras.optimizers.Adam(), learning_rate=0.1)
     with pytest.raises(ValueError, match="epochs must be a whole number"):
         networks.fit_network(model, (x, y), epochs=0)
-    with pytest.raises(ValueError, match='heads "bought" and "purchases"'):
+    with pytest.raises(ValueError, match='heads "returned" and "counts"'):
         predict(networks.article_lstm(12, 3, units=2), task)
     with pytest.raises(ValueError, match=r"shape \(9, 3\), got \(12, 3\)"):
-        predict(networks.purchase_network(9, 3, units=2), task)
+        predict(networks.weekly_network(9, 3, units=2), task)

@@ -10,9 +10,12 @@ from urllib.parse import unquote, urldefrag, urljoin
 
 import pytest
 
+import library_pages
 import quiz
+import solution_values
 from chapters import NAMES, ROOT
 from figures import FIGURES
+from interestdecay_lib import checks
 from serving import served
 
 pytestmark = pytest.mark.page
@@ -52,6 +55,12 @@ def tab(browser):
     context.close()
 
 
+def _open(tab, address, page):
+    """A page when its pictures are there and its mathematics is drawn."""
+    tab.goto(f"{address}{page}.html", wait_until="load")
+    tab.evaluate("() => window.MathJax?.startup?.promise")
+
+
 def _source(page):
     return (HTML / f"{page}.html").read_text(encoding="utf-8")
 
@@ -65,7 +74,7 @@ def _frames(page):
 @each_page
 def test_a_page_asks_nobody_and_throws_nothing(tab, address, page):
     """Neither when it opens nor when the theme is switched or the book is searched."""
-    tab.goto(address + page + ".html", wait_until="networkidle")
+    tab.goto(address + page + ".html", wait_until="networkidle")  # nor a little later
     tab.wait_for_function("!window.MathJax?.startup || window.MathJax.startup.promise !== undefined")
     shown = set()
     for _ in range(3):
@@ -92,7 +101,7 @@ def test_a_page_works_from_a_file(tab, page):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_mathematics_is_drawn(tab, address, name):
-    tab.goto(f"{address}chapters/{name}.html", wait_until="networkidle")
+    _open(tab, address, f"chapters/{name}")
     written = tab.locator("article .math").count()
     assert written > 0
     tab.wait_for_function("document.querySelectorAll('article .math mjx-container').length > 0")
@@ -102,7 +111,7 @@ def test_mathematics_is_drawn(tab, address, name):
 
 @each_page
 def test_every_picture_has_words_and_loads(tab, address, page):
-    tab.goto(address + page + ".html", wait_until="networkidle")
+    _open(tab, address, page)
     pictures = tab.locator("article img").evaluate_all(
         "images => images.map(i => [i.alt, i.naturalWidth, i.src])"
     )
@@ -128,7 +137,7 @@ def test_links_and_anchors_resolve(page):
         if re.match(r"[a-z]+:", target):
             continue
         path, anchor = urldefrag(urljoin(here, target))
-        file = HTML / unquote(path)
+        file = HTML / unquote(path.partition("?")[0])
         assert file.is_file(), target
         if anchor and file.suffix == ".html":
             assert f'id="{unquote(anchor)}"' in file.read_text(encoding="utf-8"), target
@@ -140,17 +149,19 @@ def test_live_figures_follow_the_keyboard(tab, address, name):
     page = f"chapters/{name}"
     figures = _frames(page)
     assert figures, "a chapter has at least one live figure"
-    tab.goto(f"{address}{page}.html", wait_until="networkidle")
+    _open(tab, address, page)
     for number, figure in enumerate(figures):
         controls = figure["spec"]["controls"]
         box = tab.locator("fading-explorer").nth(number)
         state = list(figure["spec"]["start"])
+        assert box.locator(".explorer-status").inner_text() == box.locator("img").get_attribute("alt")
         for k, control in enumerate(controls):
             size = len(control["values"])
             step = ("ArrowDown" if control["kind"] == "select" else "ArrowRight", 1)
             if state[k] == size - 1:
                 step = ("ArrowUp" if control["kind"] == "select" else "ArrowLeft", -1)
-            box.locator(f"[data-name={control['name']}]").focus()
+            steered = box.locator(f"[data-name={control['name']}]")
+            (steered.locator("input:checked") if _stops(control) else steered).focus()
             tab.keyboard.press(step[0])
             state[k] += step[1]
             flat = 0
@@ -169,7 +180,7 @@ def test_live_figures_follow_the_keyboard(tab, address, name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_live_figures_follow_the_mouse(tab, address, name):
-    tab.goto(f"{address}chapters/{name}.html", wait_until="networkidle")
+    _open(tab, address, f"chapters/{name}")
     slider = tab.locator("fading-explorer input[type=range]").first
     if slider.count() == 0:
         pytest.skip("menus only")
@@ -208,23 +219,112 @@ def test_no_sideways_scrolling(tab, address, page):
         assert too_wide <= 0, f"at {width} pixels"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", NAMES)
+def test_no_code_wraps_or_scrolls_on_a_laptop(tab, address, name):
+    """Every visible cell of code stands in full, one line a line, beside both side bars."""
+    tab.goto(f"{address}chapters/{name}.html", wait_until="load")
+    cells = tab.locator("article div.cell_input pre:visible")
+    assert cells.count() > 5
+    wide = cells.evaluate_all(
+        """all => {
+            all.forEach(cell => { cell.style.whiteSpace = 'pre'; });
+            return all.filter(cell => cell.scrollWidth > cell.clientWidth).map(cell => cell.textContent);
+        }"""
+    )
+    assert wide == []
+
+
+OPEN = """() => {
+    document.querySelectorAll('article details').forEach((fold) => { fold.open = true; });
+    document.querySelectorAll('article .toggle-button-hidden').forEach((button) => button.click());
+}"""
+#: What is wider or higher than its box can be reached by keyboard, once it has been measured.
+REACHED = """() => [...document.querySelectorAll('article pre')].every(
+    (p) => !p.checkVisibility() || p.scrollWidth <= p.clientWidth || p.tabIndex === 0)"""
+
+
+#: axe-core: WCAG 2.2 A and AA, and best practice.
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+ONE_OF_A_KIND = {"book/index", "book/source_audit", "book/api/decay", "chapters/lstm_by_hand"}
+#: What the dark can break beside the contrast of text: links known by their colour, pictures of the dark.
+IN_THE_DARK = ["link-in-text-block", "image-alt", "role-img-alt", "svg-img-alt"]
+#: Marks the first, the middle and the last text of each look: its colour and size, and all that is behind it.
+LOOKS = """() => {
+    const behind = new Map([[null, '']]);
+    const ground = (node) => {
+        if (!behind.has(node)) {
+            const style = getComputedStyle(node);
+            const own = [style.backgroundColor, style.backgroundImage, style.opacity, style.filter].join();
+            const seen = own === 'rgba(0, 0, 0, 0),none,1,none' ? '' : `|${own}`;
+            behind.set(node, ground(node.parentElement) + seen);
+        }
+        return behind.get(node);
+    };
+    const looks = new Map();
+    document.querySelectorAll('[data-look]').forEach((node) => node.removeAttribute('data-look'));
+    document.querySelectorAll('body *').forEach((node) => {
+        const text = [...node.childNodes].some((part) => part.nodeType === 3 && part.data.trim());
+        if (!(text || node.matches('input, select, textarea')) || !node.checkVisibility()) return;
+        const style = getComputedStyle(node);
+        const own = [style.color, style.fontSize, style.fontWeight, style.textShadow].join();
+        const key = own + ground(node);
+        looks.set(key, [...(looks.get(key) ?? []), node]);
+    });
+    looks.forEach((nodes) => [0, nodes.length >> 1, nodes.length - 1].forEach((k) => {
+        nodes[k].setAttribute('data-look', '');
+    }));
+    return looks.size;
+}"""
+
+
 @each_page
-def test_accessibility(browser, address, page, scheme):
-    """axe-core: WCAG 2.2 A and AA and best practice, without exception."""
+def test_accessibility(browser, address, page):
+    """Without exception, folded and unfolded, on a laptop and on a phone, in the light and in the dark.
+
+    The contrast of every text is computed on one page of a kind, that of each look on every page in every
+    state: it is nine tenths of axe's work.
+    """
     from axe_playwright_python.sync_playwright import Axe
 
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=scheme)
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light")
     tab = context.new_page()
-    tab.goto(address + page + ".html", wait_until="networkidle")
-    # the theme makes wide code reachable by keyboard once it has measured it
-    tab.wait_for_function(
-        "[...document.querySelectorAll('pre')].every(p => p.scrollWidth <= p.clientWidth || p.tabIndex === 0)"
-    )
-    rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-    found = Axe().run(tab, options={"runOnly": rules}).response["violations"]
+    _open(tab, address, page)
+    told = []
+
+    def run(state, rules, off=(), where=None):
+        # "violations": what passed is not listed, else each of its thousands of elements gets a selector
+        switched = {rule: {"enabled": False} for rule in off}
+        options = {"runOnly": rules, "rules": switched, "resultTypes": ["violations"]}
+        for fault in Axe().run(tab, context=where, options=options).response["violations"]:
+            what = f"{state}: {fault['id']} ({fault['impact']})"
+            told.extend(f"{what}: {node['html'][:160]}" for node in fault["nodes"])
+
+    def look(state, rules=RULES):
+        tab.wait_for_function(REACHED)
+        run(state, rules, off=["color-contrast"])
+        assert tab.evaluate(LOOKS) > 5
+        run(state, ["color-contrast"], where={"include": [["[data-look]"]]})
+
+    def switch(scheme):
+        tab.emulate_media(color_scheme=scheme)
+        tab.wait_for_function(f"document.documentElement.dataset.theme === '{scheme}'")
+        tab.wait_for_function("document.getAnimations().length === 0")  # colours have arrived
+
+    look("folded")
+    tab.evaluate(OPEN)
+    assert tab.locator("article .toggle-button-hidden").count() == 0
+    tab.wait_for_function(REACHED)
+    if page in ONE_OF_A_KIND:
+        run("unfolded", RULES)
+    else:
+        look("unfolded")
+    switch("dark")
+    look("unfolded, dark", IN_THE_DARK)
+    tab.set_viewport_size({"width": 390, "height": 844})
+    look("unfolded, dark, on a phone", IN_THE_DARK)
+    switch("light")
+    look("unfolded, on a phone")
     context.close()
-    told = [f"{v['id']} ({v['impact']}): {node['html'][:160]}" for v in found for node in v["nodes"]]
     assert told == []
 
 
@@ -266,8 +366,22 @@ def test_live_figures_show_what_the_library_computes(tab, address, name, hand):
                 assert piece in said
 
 
+def _stops(control):
+    """A few numbers are stops to choose from."""
+    return control["kind"] == "range" and len(control["values"]) < 5
+
+
 def _steer(tab, control, spec, place, hand):
     last = len(spec["values"]) - 1
+    if _stops(spec):
+        if hand == "mouse":
+            control.get_by_text(spec["values"][place], exact=True).click()
+        else:
+            control.locator("input:checked").focus()
+            for _ in range((place - int(control.locator("input:checked").input_value())) % (last + 1)):
+                tab.keyboard.press("ArrowRight")
+        assert control.locator("input:checked").input_value() == str(place)
+        return
     if spec["kind"] == "select":
         control.focus() if hand == "keyboard" else control.select_option(str(place))
         if hand == "keyboard":
@@ -300,8 +414,44 @@ def test_every_live_figure_has_an_oracle():
 
 
 def test_a_link_restores_a_state(tab, address):
-    tab.goto(f"{address}chapters/decay_formula.html#curves?curve=2&half_life=0&age=1", wait_until="load")
-    assert tab.locator(".explorer-picture").get_attribute("data-state") == "2,0,1"
+    """A link holds values; what no control has is left at the start."""
+    page = f"{address}chapters/decay_formula.html"
+    link = "#curves?curve=Hyperbolic&half_life=4&age=999"
+    tab.goto(page + link, wait_until="load")
+    figure = _frames("chapters/decay_formula")[0]["spec"]
+    curve, half_life, age = figure["controls"]
+    wanted = [curve["values"].index("Hyperbolic"), half_life["values"].index("4"), figure["start"][2]]
+    assert tab.locator(".explorer-picture").get_attribute("data-state") == ",".join(map(str, wanted))
+    tab.get_by_role("button", name="Copy link").first.click()
+    assert tab.evaluate("location.hash") == link.replace("999", age["values"][figure["start"][2]])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_live_figures_say_their_range_and_do_not_jump(tab, address, name):
+    """No slider with a handful of stops; the ends are written; what is below stays where it is."""
+    _open(tab, address, f"chapters/{name}")
+    for number, figure in enumerate(_frames(f"chapters/{name}")):
+        box = tab.locator("fading-explorer").nth(number)
+        caption = box.locator("xpath=ancestor::figure").locator(".caption-number")
+        assert caption.inner_text().strip() in box.locator(".explorer").get_attribute("aria-label")
+        for control in figure["spec"]["controls"]:
+            steered = box.locator(f"[data-name={control['name']}]")
+            values = control["values"]
+            if control["kind"] == "select":
+                continue
+            if len(values) < 5:
+                assert steered.locator("label").all_inner_texts() == values
+                continue
+            assert steered.locator("xpath=..").locator("datalist option").count() == len(values)
+            ends = steered.locator("xpath=..").locator(".explorer-ends span").all_inner_texts()
+            assert ends == [values[0], values[-1]]
+        height = box.bounding_box()["height"]
+        longest = max(range(len(figure["frames"])), key=lambda k: len(figure["frames"][k]["alt"]))
+        for frame in (figure["frames"][longest], figure["frames"][-1]):
+            for control, place in zip(figure["spec"]["controls"], frame["state"].split(","), strict=True):
+                _steer(tab, box.locator(f"[data-name={control['name']}]"), control, int(place), "keyboard")
+            assert box.locator(".explorer-status").inner_text() == frame["alt"]
+            assert abs(box.bounding_box()["height"] - height) < 1
 
 
 def test_search_works_from_a_folder(tab):
@@ -312,7 +462,7 @@ def test_search_works_from_a_folder(tab):
 
 @each_page
 def test_the_keyboard_reaches_everything_and_shows_where_it_is(tab, address, page):
-    tab.goto(address + page + ".html", wait_until="networkidle")
+    _open(tab, address, page)
     tab.keyboard.press("Tab")
     assert "Skip to" in tab.evaluate("document.activeElement.textContent"), "the first stop is the skip link"
     unseen = tab.evaluate(
@@ -329,7 +479,7 @@ def test_the_keyboard_reaches_everything_and_shows_where_it_is(tab, address, pag
 
 
 def test_terms_and_equations_are_previewed(tab, address):
-    tab.goto(f"{address}chapters/decay_formula.html", wait_until="networkidle")
+    _open(tab, address, "chapters/decay_formula")
     tab.wait_for_function("document.querySelector('.math mjx-container') !== null")
     box = tab.locator("#preview")
     for link in ("a[data-preview*='fallen to one half']", "a[href^='#equation-']:not(.headerlink)"):
@@ -349,7 +499,7 @@ def test_terms_and_equations_are_previewed(tab, address):
 def test_reduced_motion_is_respected(browser, address):
     context = browser.new_context(reduced_motion="reduce")
     tab = context.new_page()
-    tab.goto(f"{address}chapters/decay_formula.html", wait_until="networkidle")
+    _open(tab, address, "chapters/decay_formula")
     moving = tab.evaluate(
         """() => [...document.querySelectorAll('*')].filter((node) => {
             const style = getComputedStyle(node);
@@ -380,24 +530,62 @@ def test_a_chapter_says_how_to_run_it(tab, address, name):
         block.get_by_text("download the notebook").click()
     stored = Path(download.value.path()).read_text(encoding="utf-8")
     assert stored == (ROOT / "chapters" / f"{name}.ipynb").read_text(encoding="utf-8")
-    assert block.locator("a").count() == 1, "no launch link without a repository"
+    links = block.locator("a").all_inner_texts()
+    assert links == ["download the notebook", "show it as slides"], "no launch link without a repository"
     assert tab.locator(".prev-next-area a").count() >= 1
 
 
 def test_the_front_page_shows_every_chapter_and_a_live_figure(tab, address):
-    tab.goto(address + "book/index.html", wait_until="networkidle")
+    _open(tab, address, "book/index")
     cards = tab.locator(".sd-card")
     assert cards.count() == len(NAMES)
     assert all("minutes to read" in text for text in cards.all_inner_texts())
-    slider = tab.locator("fading-explorer input[type=range]").first
-    before = tab.locator(".explorer-picture").get_attribute("alt")
-    slider.focus()
+    figure = tab.locator("moving-curve")
+    said = figure.locator("svg").get_attribute("aria-label")
+    assert figure.locator("polyline").count() == 1 and figure.locator(".real").count() == 65
+    figure.locator("[name=halfLife]").focus()
     tab.keyboard.press("ArrowRight")
-    assert tab.locator(".explorer-picture").get_attribute("alt") != before
+    tab.keyboard.press("Tab")
+    tab.keyboard.press("ArrowRight")
+    moved = figure.locator("svg").get_attribute("aria-label")
+    assert moved != said and "half-life of 12.5 weeks: an event 14 weeks old" in moved
+    assert figure.locator(".explorer-status").inner_text() == moved
+    figure.locator("svg").scroll_into_view_if_needed()
+    point = figure.locator("circle.asked").bounding_box()
+    x, y = point["x"] + point["width"] / 2, point["y"] + point["height"] / 2
+    tab.mouse.move(x, y)
+    tab.mouse.down()
+    tab.mouse.move(x + 100, y)
+    tab.mouse.up()
+    week = int(re.search(r"an event (\d+) weeks", figure.locator("svg").get_attribute("aria-label"))[1])
+    assert 20 <= week <= 30, "the point was taken along the curve"
+
+
+def test_the_front_page_draws_what_the_library_computes(tab, address):
+    """The script's formulas, on a grid, are the library's; its points are the shop's rates."""
+    from figures import _rate_since_first
+    from interestdecay_lib import decay
+
+    tab.goto(address + "book/index.html", wait_until="load")
+    ages, half_lives = [0, 0.5, 1, 3, 13, 52, 65, 400], [1, 4, 12.5, 50, 104]
+    formulas = "customElements.get('moving-curve').weights"
+    assert tab.evaluate(f"Object.keys({formulas})") == list(decay.CURVES)
+    for name, curve in decay.CURVES.items():
+        for half_life in half_lives:
+            if name == "BiExponential":
+                unit = half_life / curve(1, 10).half_life
+                wanted = curve(unit, 10 * unit)(ages)
+            else:
+                wanted = curve(half_life)(ages)
+            drawn = tab.evaluate(f"{ages}.map((age) => {formulas}.{name}(age / {half_life}))")
+            assert drawn == pytest.approx(list(wanted), rel=1e-9, abs=1e-300), (name, half_life)
+    rates = _rate_since_first()
+    stored = tab.evaluate("document.querySelector('moving-curve').rates")
+    assert stored == pytest.approx(list(rates / rates[0]), abs=1e-5)
 
 
 def test_code_can_be_copied_and_output_is_told_apart(tab, address):
-    tab.goto(f"{address}chapters/decay_formula.html", wait_until="networkidle")
+    _open(tab, address, "chapters/decay_formula")
     code = tab.locator("div.cell_input")
     assert code.locator("button.copybtn").count() >= code.locator("pre").count() > 10
     look = "node => [getComputedStyle(node).backgroundColor, getComputedStyle(node).borderLeftColor].join()"
@@ -434,3 +622,361 @@ def test_quick_questions_answer_the_keyboard(tab, name):
             right = choice.get("right", False)
             assert explanation.inner_text().strip().startswith("Right." if right else "No.")
     assert tab.foreign == []
+
+
+# ----------------------------------------------------------------------------------- on a phone, in the dark
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_on_a_phone_nothing_is_cut_unseen(tab, address, name):
+    """Equations fit, captions and symbols stay on the screen, what scrolls fades, lettering is legible."""
+    tab.set_viewport_size({"width": 390, "height": 844})
+    _open(tab, address, f"chapters/{name}")
+    tab.wait_for_function("document.querySelectorAll('article div.math mjx-container').length > 0")
+    tab.evaluate(OPEN)
+    tab.wait_for_timeout(300)
+    wide = tab.locator("article div.math mjx-container").evaluate_all(
+        """all => all.filter(e => e.scrollWidth > e.clientWidth + 1)
+        .map(e => [e.closest('.math').id, e.scrollWidth, e.clientWidth])"""
+    )
+    assert wide == [], "displayed equations fit 390 pixels"
+    cut = tab.locator("article :is(.caption-words, table.symbols td, figcaption)").evaluate_all(
+        """all => all.filter(e => e.checkVisibility() && e.textContent.trim())
+        .map(e => [e.getBoundingClientRect(), e.textContent])
+        .filter(([box]) => box.left < 0 || box.right > innerWidth).map(([, text]) => text)"""
+    )
+    assert cut == []
+    small = tab.locator("article figure .pan > img").evaluate_all(
+        """all => all.filter(i => i.naturalWidth > 500)
+        .filter(i => i.clientWidth < 0.6 * Math.min(i.naturalWidth, 768)).map(i => i.alt)"""
+    )
+    assert small == [], "lettering of ten points is at least nine pixels high"
+    for width in (390, 320):
+        tab.set_viewport_size({"width": width, "height": 844})
+        tab.wait_for_timeout(150)
+        unseen = tab.evaluate(
+            """() => [...document.querySelectorAll('article *')].filter((node) => {
+                const style = getComputedStyle(node);
+                if (!['auto', 'scroll'].includes(style.overflowX) || !node.checkVisibility()) return false;
+                if (node.scrollWidth <= node.clientWidth + 1) return false;
+                return style.maskImage === 'none' || node.tabIndex !== 0;
+            }).map((node) => node.outerHTML.slice(0, 150))"""
+        )
+        assert unseen == [], f"at {width} pixels"
+
+
+def test_the_fade_follows_the_scrolling(tab, address):
+    tab.set_viewport_size({"width": 390, "height": 844})
+    _open(tab, address, "chapters/evaluating_forecasts")
+    box = tab.locator("article .more-right").first
+    box.evaluate("node => node.classList.add('watched')")
+    box = tab.locator(".watched")
+    side = "node => [node.classList.contains('more-left'), node.classList.contains('more-right')]"
+    assert box.evaluate(side) == [False, True]
+    for place, wanted in ((20, [True, True]), (9999, [True, False])):
+        box.evaluate(f"node => {{ node.scrollLeft = {place}; }}")
+        tab.wait_for_timeout(100)
+        assert box.evaluate(side) == wanted
+
+
+def test_figures_in_the_dark_share_one_quiet_ground(browser, address):
+    context = browser.new_context(color_scheme="dark")
+    tab = context.new_page()
+    _open(tab, address, "chapters/decay_formula")
+    looks = tab.locator("article figure img").evaluate_all(
+        """all => all.map((image) => {
+            const [own, frame] = [image, image.parentElement].map((node) => getComputedStyle(node));
+            return [own.backgroundColor, own.filter, own.padding, frame.backgroundColor].join();
+        })"""
+    )
+    grounds = tab.locator("article .output.text_html").evaluate_all(
+        "all => [...new Set(all.map((node) => getComputedStyle(node).backgroundColor))]"
+    )
+    context.close()
+    assert len(looks) > 3 and len(set(looks)) == 1, set(looks)
+    brightness = float(re.search(r"brightness\(([\d.]+)\)", looks[0])[1])
+    assert brightness <= 0.8 and ",0px," in looks[0]
+    assert grounds == ["rgba(0, 0, 0, 0)"]
+
+
+def test_paper_is_light_and_complete(browser, address):
+    """Printed from the dark: light, quizzes answered, solutions at the end, no buttons; then as before."""
+    context = browser.new_context(color_scheme="dark")
+    tab = context.new_page()
+    _open(tab, address, "chapters/decay_formula")
+    state = """() => ({
+        theme: document.documentElement.dataset.theme,
+        text: getComputedStyle(document.querySelector('article p')).color,
+        open: document.querySelectorAll('details.quiz-choice[open]').length,
+        buttons: [...document.querySelectorAll('article button')].filter((b) => b.checkVisibility()).length,
+        solutions: document.querySelectorAll('.printed-solutions .solution').length,
+        order: [...document.querySelectorAll('article [id]')].map((node) => node.id).join(),
+    })"""
+    before = tab.evaluate(state)
+    tab.emulate_media(media="print", color_scheme="dark")
+    tab.wait_for_function("document.documentElement.dataset.theme === 'light'")
+    printed = tab.evaluate(state)
+    tab.emulate_media(media="screen", color_scheme="dark")
+    tab.wait_for_function("document.documentElement.dataset.theme === 'dark'")
+    after = tab.evaluate(state)
+    context.close()
+    assert before["theme"] == "dark" and before["open"] == before["solutions"] == 0
+    assert printed["theme"] == "light" and max(map(int, re.findall(r"\d+", printed["text"])[:3])) < 80
+    choices = sum(len(question["choices"]) for question in quiz.load("decay_formula"))
+    assert printed["open"] == choices and printed["buttons"] == 0
+    assert printed["solutions"] == _source("chapters/decay_formula").count('class="solution ')
+    assert after == before
+
+
+# --------------------------------------------------------------------------------- found, named, remembered
+
+
+CJK = "[\u3400-\u9fff]"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_chapter_can_be_walked_by_headings_and_folds(tab, address, name):
+    _open(tab, address, f"chapters/{name}")
+    tab.wait_for_function("document.querySelector('mjx-container') !== null")
+    exercises = tab.get_by_role("heading", name=re.compile(r"^Exercise \d+\.\d+ "))
+    titles = exercises.all_inner_texts()
+    assert len(titles) == _source(f"chapters/{name}").count('<div class="exercise ')
+    assert not [title for title in titles if "(" in title and "objective" in title.split("(")[1]]
+    assert tab.get_by_role("heading", name="Quick questions").count() == 1
+    numbers = [re.match(r"Exercise ([\d.]+)", title)[1] for title in titles]
+    for number in numbers:
+        for what in (f"Show hint, exercise {number}", f"Show solution, exercise {number}"):
+            assert tab.get_by_role("button", name=what, exact=True).count() >= 1, what
+    solution = tab.get_by_role("button", name=f"Show solution, exercise {numbers[0]}")
+    solution.focus()
+    tab.keyboard.press("Enter")
+    assert tab.evaluate("document.activeElement.ariaLabel") == f"Hide solution, exercise {numbers[0]}"
+    names = tab.locator("article .toggle-button").evaluate_all("all => all.map((b) => b.ariaLabel)")
+    assert not [said for said in names if "Toggle" in said] and len(set(names)) == len(names)
+    inline = tab.locator("mjx-container:not([display])[tabindex='0']")
+    assert inline.count() == 0, "formulas in a line are no stops of the keyboard"
+
+
+@each_page
+def test_chinese_is_marked(page):
+    article = re.search(r"<article.*?</article>", _source(page), flags=re.S).group()
+    article = re.sub(r"<script.*?</script>", "", article, flags=re.S)
+    assert not re.findall(f'data-preview="[^"]*{CJK}[^"]*"', article), "a tooltip in English"
+    unmarked = re.sub(r'<span lang="zh">[^<]*</span>', "", article)
+    assert re.findall(f">[^<]*{CJK}[^<]*<", unmarked) == []
+    if page == "book/glossary":
+        assert article.count('<span lang="zh">') >= 80
+
+
+def test_search_reads_what_a_reader_reads(tab, address):
+    expected = {"forget gate": "lstm_by_hand", "half-life": "decay_formula", "衰减": "glossary"}
+    for asked, page in expected.items():
+        tab.goto(f"{address}search.html?q={asked}", wait_until="networkidle")
+        tab.wait_for_selector("#search-results li a")
+        tab.wait_for_function("!document.querySelector('#search-progress')?.textContent.endsWith('...')")
+        found = tab.locator("#search-results li a").evaluate_all("all => all.map((a) => a.href)")
+        assert any(f"/{page}.html" in target for target in found), asked
+        extracts = tab.locator("#search-results li p.context").all_inner_texts()
+        assert extracts
+        assert not [text for text in extracts if re.search(r"\\[a-z(\[]|Contents", text)]
+
+
+def test_the_contents_mark_what_is_read(tab, address):
+    _open(tab, address, "chapters/decay_formula")
+    tab.wait_for_timeout(300)
+    links = tab.locator("#page-contents a")
+    targets = links.evaluate_all("all => all.map((a) => a.hash)")
+    marked = "[...document.querySelectorAll('#page-contents [aria-current]')].map((a) => a.hash).join()"
+    for target in [*targets[::3], *targets[::-4]]:
+        tab.evaluate(f"document.getElementById('{target[1:]}').scrollIntoView()")
+        tab.wait_for_timeout(80)
+        top = tab.evaluate(f"document.getElementById('{target[1:]}').getBoundingClientRect().top")
+        if abs(top) < 150:  # else the page ends before it comes to the top
+            assert tab.evaluate(marked) == target
+    tab.keyboard.press("End")
+    tab.wait_for_timeout(300)
+    assert tab.evaluate(marked) == targets[-1]
+    links.nth(2).click()
+    tab.wait_for_timeout(300)
+    assert tab.evaluate(marked) == targets[2]
+
+
+@pytest.mark.parametrize("asked", ["fit_decay", "lstm_step", "load_cdnow"])
+def test_search_finds_a_function_on_its_modules_page(tab, address, asked):
+    """The first thing found is its place in the documentation, and the link leads there."""
+    tab.goto(f"{address}search.html?q={asked}", wait_until="load")
+    tab.wait_for_selector("#search-results li a")
+    tab.wait_for_function("!document.querySelector('#search-progress')?.textContent.endsWith('...')")
+    first = tab.locator("#search-results li a").first
+    page, anchor = re.fullmatch(r"book/api/(\w+)\.html#(\S+)", first.get_attribute("href")).groups()
+    assert anchor == f"interestdecay_lib.{page}.{asked}"
+    first.click()
+    tab.wait_for_url("**/book/api/**")
+    assert tab.locator(f"dt[id='{anchor}']").is_visible()
+
+
+def test_the_librarys_index_leads_to_every_module(tab, address):
+    tab.goto(address + "book/api.html", wait_until="load")
+    for module in library_pages.modules():
+        row = tab.get_by_role("row").filter(has=tab.get_by_role("link", name=module, exact=True)).last
+        assert row.locator("a").get_attribute("href") == f"api/{module}.html"
+        said = re.sub("[`*]", "", library_pages.purpose(module)).replace("'", "’")
+        assert " ".join(row.locator("td").last.inner_text().split()) == said
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_solution_ends_in_its_value_once_it_is_open(tab, address, name):
+    tab.goto(f"{address}chapters/{name}.html", wait_until="load")
+    judged = checks.exercises(name)
+    wanted = {label: solution_values.value(judged[label]) for label in judged}
+    assert tab.locator(".solution-value").count() == sum(said != "" for said in wanted.values())
+    for label, said in wanted.items():
+        anchor = f"#ex-{label.replace('_', '-')}"
+        box = tab.locator(".solution").filter(has=tab.locator(f".admonition-title a[href$='{anchor}']"))
+        value = box.locator("> .solution-value")
+        assert value.count() == (said != "") and not value.is_visible(), label
+        if said:
+            box.locator(".toggle-button").first.click()
+            assert value.is_visible() and value.inner_text() == f"Value: {said}"
+
+
+def test_the_bibliography_is_labelled_as_cited():
+    def words(text):
+        return " ".join(html.unescape(re.sub("<[^>]*>", "", text)).split())
+
+    label = r'<span class="label">(.*?</span>)</span>'
+    labels = {words(text).strip("[]") for text in re.findall(label, _source("book/bibliography"), re.S)}
+    bracket = re.compile(r'<span class="bibtex-citation"[^>]*>\[(.*?)\]</span>', re.S)
+    cited = {
+        words(work)
+        for name in NAMES
+        for group in bracket.findall(_source(f"chapters/{name}"))
+        for work in re.findall(r"<a [^>]*>.*?</a>", group, re.S)
+    }
+    assert len(cited) > 20 and cited <= labels
+
+
+def test_all_code_of_a_page_folds_and_stays_folded(tab):
+    """From a file: the choice is kept by this browser, read before anything is drawn, and can be undone."""
+    page = (HTML / "chapters/decay_formula.html").as_uri()
+    tab.goto(page, wait_until="load")
+    code = tab.locator("article div.cell_input pre:visible")
+    assert code.count() > 10
+    switch = tab.get_by_role("button", name="Fold all code")
+    switch.click()
+    assert switch.get_attribute("aria-pressed") == "true" and code.count() == 0
+    tab.reload(wait_until="commit")
+    tab.wait_for_selector("article", state="attached")
+    assert tab.evaluate("document.documentElement.dataset.code") == "folded", "read before all else"
+    tab.wait_for_load_state("load")
+    assert code.count() == 0
+    tab.locator(".unfold:visible").first.click()
+    assert code.count() == 1, "one can be shown alone"
+    switch.click()
+    assert switch.get_attribute("aria-pressed") == "false" and code.count() > 10
+    assert tab.foreign == [] and tab.errors == []
+
+
+SLIDE = """() => {
+    const shown = [...document.querySelectorAll('[data-slide]')].filter((block) => block.checkVisibility());
+    return {
+        slides: [...new Set(shown.map((block) => Number(block.dataset.slide)))],
+        blocks: shown.length,
+        high: Math.max(...shown.map((block) => block.getBoundingClientRect().bottom)) - innerHeight,
+    };
+}"""
+
+
+@pytest.mark.parametrize("name", ["decay_formula", "lstm_by_hand"])
+def test_a_chapter_is_a_talk(tab, name):
+    """From a file: every block on one slide, in order, nearly all of them whole on the screen."""
+    page = (HTML / f"chapters/{name}.html").as_uri()
+    tab.goto(page + "?slides", wait_until="load")
+    told = tab.locator(".slide-turn output")
+    count = int(re.fullmatch(r"Slide 1 of (\d+)", told.inner_text())[1])
+    headings = tab.locator("article :is(h2, h3)").count()
+    assert headings / 2 < count < 8 * headings
+    assert tab.locator(":is(.bd-sidebar-primary, .run-chapter):visible").count() == 0
+    seen, high = 0, []
+    for slide in range(count):
+        assert told.inner_text() == f"Slide {slide + 1} of {count}"
+        state = tab.evaluate(SLIDE)
+        assert state["slides"] == [slide]
+        seen += state["blocks"]
+        high.append(state["high"] > 0)
+        tab.keyboard.press("ArrowRight")
+    assert told.inner_text() == f"Slide {count} of {count}", "it ends at the last one"
+    empty = tab.evaluate("document.querySelectorAll('[data-slide]').length") - seen
+    assert 0 <= empty <= 0.2 * seen, "blocks that show nothing"
+    assert sum(high) < 0.2 * count, "slides that have to be scrolled"
+    tab.keyboard.press("ArrowLeft")
+    tab.reload(wait_until="load")
+    assert told.inner_text() == f"Slide {count - 1} of {count}", "a slide is kept"
+    tab.get_by_role("button", name="Next").click()
+    assert tab.evaluate(SLIDE)["slides"] == [count - 1]
+    tab.keyboard.press("Escape")
+    tab.locator(".bd-sidebar-primary").wait_for(state="visible")
+    assert tab.locator("[data-slide]").count() == 0
+    assert tab.url.startswith(page + "#")
+    assert tab.foreign == [] and [error for error in tab.errors if "CORS" not in error] == []
+
+
+def test_in_a_talk_the_arrows_stay_with_the_control_that_has_the_focus(tab):
+    """They move the live figure and turn no slide."""
+    tab.goto((HTML / "chapters/decay_formula.html").as_uri() + "?slides#move-it-yourself", wait_until="load")
+    told = tab.locator(".slide-turn output")
+    control = tab.locator("fading-explorer input:checked").first
+    for _ in range(20):
+        if control.is_visible():
+            break
+        tab.keyboard.press("ArrowRight")
+    control.focus()
+    slide, picture = told.inner_text(), tab.locator(".explorer-picture").first
+    before = picture.get_attribute("data-state")
+    tab.keyboard.press("ArrowRight")
+    assert told.inner_text() == slide and picture.get_attribute("data-state") != before
+
+
+def test_the_front_page_begins_with_who_what_and_where(tab, address):
+    """For whom, the answer with its computed number, and where to start, on the first screen."""
+    tab.goto(address + "book/index.html", wait_until="load")
+    for words in ("For analysts and engineers", "Does it take a network?", "Where to start"):
+        place = tab.locator("article").get_by_text(words).first.bounding_box()
+        assert place["y"] + place["height"] < 900, words
+    assert re.search(r"an LSTM adds [\d.]+ % to", tab.locator("article").inner_text())
+    for part in re.findall(r"caption: I+\. (.+)", (ROOT / "_toc.yml").read_text(encoding="utf-8")):
+        assert part in tab.locator("article").inner_text()
+
+
+def _said(source):
+    """The numbers of a page, each with the place after its anchor."""
+    anchors = re.finditer(r'<span class="said" id="([^"]+)"></span>', source)
+    return [(anchor[1], anchor.end()) for anchor in anchors]
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.startswith("chapters/")])
+def test_every_computed_number_leads_to_the_line_that_said_it(page):
+    """No number without a link, no link without its line, and the line puts the number's name together."""
+    source = _source(page)
+    lines = {name: source[at:].partition("\n")[0] for name, at in _said(source)}
+    numbers = re.findall(r'(<a [^>]*href="#([^"]+)"[^>]*>)?<span class="pasted-text">', source)
+    assert numbers
+    for link, name in numbers:
+        assert 'tabindex="-1"' in link, name
+        code = html.unescape(re.sub("<[^>]*>", "", lines[name]))
+        assert re.search(rf"\b(say|glue)\(|{re.escape(name.removeprefix('number-'))}", code), (name, code)
+
+
+def test_a_number_opens_the_fold_of_its_line(tab, address):
+    _open(tab, address, "chapters/decay_formula")
+    name = tab.evaluate("""() => [...document.querySelectorAll("article a.number")]
+        .map((link) => link.hash.slice(1))
+        .find((name) => document.getElementById(name).closest("details:not([open])"))
+    """)
+    fold = tab.locator(f"details:has(#{name})")
+    assert fold.get_attribute("open") is None
+    tab.locator(f'article a.number[href="#{name}"]').first.click()
+    tab.wait_for_function("name => document.getElementById(name).closest('details').open", arg=name)
+    assert 0 < tab.locator(f"#{name}").bounding_box()["y"] < 900
+    tab.go_back()
+    tab.wait_for_function("!location.hash")

@@ -5,7 +5,9 @@ import re
 import pytest
 
 import pdf
+import solution_values
 from chapters import NAMES, exercises
+from interestdecay_lib import checks
 
 pytestmark = pytest.mark.page
 A4 = round((210 - 2 * pdf.SIDE) / 25.4 * 96 / pdf.SCALE)  # the width of the text in CSS pixels
@@ -28,6 +30,10 @@ def sheet(browser):
     tab.close()
 
 
+def judged():
+    return [exercise for name in NAMES for exercise in checks.exercises(name).values()]
+
+
 def test_a_pdf_with_outline_and_tags():
     content = pdf.PDF.read_bytes()
     assert content.startswith(b"%PDF-")
@@ -42,6 +48,8 @@ def test_solutions_stand_at_the_end_under_a_visible_title(sheet):
         !(title.compareDocumentPosition(solution) & Node.DOCUMENT_POSITION_FOLLOWING)).length"""
     assert title.evaluate(before) == 0
     assert sheet.locator(".solution.admonition").count() == sum(len(exercises(name)) for name in NAMES)
+    values = sum(solution_values.value(exercise) != "" for exercise in judged())
+    assert sheet.locator(".printed-solutions .solution-value:visible").count() == values > 0
     hidden = "[...document.querySelectorAll('details')].filter(fold => !fold.open).length"
     assert sheet.evaluate(hidden) == 0
 

@@ -97,7 +97,8 @@ def test_every_chapter_ran_in_the_other_worlds(name):
     assert entry["worlds"] == len(robust.worlds(robust.trains(notebook)))
     if robust.trains(notebook):
         told = f"the assertions of {name} changed: run `make robust CHAPTER={name}`"
-        assert entry["asserted"] == robust.claims_of(notebook), told
+        # an assertion may move; that another one stands in its place may not
+        assert sorted(entry["asserted"]) == sorted(robust.claims_of(notebook)), told
 
 
 def test_worlds_differ_in_seeds_and_instructions():

@@ -24,7 +24,7 @@ def sample():
 
 @pytest.fixture(scope="module")
 def task(sample):
-    return tasks.purchase_task(sample, "1997-10-01", 39, 39, half_lives=[4, 26])
+    return tasks.event_task(sample, "1997-10-01", 39, 39, half_lives=[4, 26])
 
 
 def log_of(rows, value=True):
@@ -74,9 +74,9 @@ def test_same_day_rows_of_the_whole_log():
 def test_the_task_agrees_with_calibration_and_holdout(sample, task):
     table = tasks.calibration_holdout(sample, CUT)
     np.testing.assert_array_equal(task.users, table.index)
-    np.testing.assert_array_equal(task.purchases, table["holdout"])
-    np.testing.assert_array_equal(task.bought, table["holdout"] > 0)
-    np.testing.assert_array_equal(task.features["purchase_days"], table["frequency"] + 1)
+    np.testing.assert_array_equal(task.counts, table["holdout"])
+    np.testing.assert_array_equal(task.returned, table["holdout"] > 0)
+    np.testing.assert_array_equal(task.features["event_days"], table["frequency"] + 1)
     np.testing.assert_array_equal(task.weekly[..., 0].sum(axis=1), table["frequency"] + 1)
     np.testing.assert_allclose(task.features["weeks_since_first"] - 1 / 7, table["T"])
     since = task.features["weeks_since_first"] - task.features["weeks_since_last"]
@@ -95,7 +95,7 @@ def test_decayed_columns_equal_the_decayed_sum_of_interest(sample, task):
 
 def inputs_at(log, cut, users):
     """Everything a model may be given at the cut, as plain arrays."""
-    task = tasks.purchase_task(log, cut, horizon_weeks=2, history_weeks=6, half_lives=[3],
+    task = tasks.event_task(log, cut, horizon_weeks=2, history_weeks=6, half_lives=[3],
                                    observed_until=cut + pd.Timedelta(weeks=40))
     values, mask = windows.last_events(log, 3, cut, columns=["age", "gap", "value"], users=users)
     table = tasks.calibration_holdout(log, cut)[["frequency", "recency", "T"]]
@@ -125,9 +125,9 @@ def test_changing_the_past_changes_the_inputs(past, more):
 
 def test_the_target_is_the_future_and_only_the_future():
     log = log_of([(0, 0, 1), (0, 41, 1), (0, 42, 1), (0, 42, 1), (0, 55, 1), (0, 56, 1), (1, 43, 1)])
-    task = tasks.purchase_task(log, START + pd.Timedelta(days=42), horizon_weeks=2, history_weeks=6)
+    task = tasks.event_task(log, START + pd.Timedelta(days=42), horizon_weeks=2, history_weeks=6)
     assert task.users.tolist() == [0]                                  # user 1 is not known at the cut
-    assert task.purchases.tolist() == [2.0]                            # days 42 and 55, not 41, not 56
+    assert task.counts.tolist() == [2.0]                            # days 42 and 55, not 41, not 56
     assert task.weekly[0, :, 0].tolist() == [1, 0, 0, 0, 0, 1]
 
 
@@ -159,7 +159,7 @@ def test_features_and_holdout_equal_a_loop(rows, cut_day):
         with pytest.raises(ValueError, match=r"nothing is known|is empty"):
             tasks.calibration_holdout(log, cut)
         return
-    features = tasks.purchase_features(log, cut, half_lives=[2.5])
+    features = tasks.event_features(log, cut, half_lives=[2.5])
     table = tasks.calibration_holdout(log, cut)
     assert features.index.tolist() == table.index.tolist() == known
     for user in known:
@@ -245,14 +245,14 @@ def test_windows_are_read_only_views():
 
 def test_the_week_of_the_first_purchase_opens_the_mask():
     log = log_of([(user, day, 1) for user, day in enumerate([0, 6, 7, 34, 35, 41])] + [(0, 60, 1)])
-    task = tasks.purchase_task(log, START + pd.Timedelta(days=42), horizon_weeks=2, history_weeks=6)
+    task = tasks.event_task(log, START + pd.Timedelta(days=42), horizon_weeks=2, history_weeks=6)
     assert task.weekly[..., 2].sum(axis=1).tolist() == [6, 6, 5, 2, 1, 1]
     assert (task.weekly[..., 0] <= task.weekly[..., 2]).all()          # no purchase before one is a customer
 
 
 def test_history_may_reach_back_before_the_log():
     log = log_of([(0, 0, 3), (0, 30, 1)])
-    task = tasks.purchase_task(log, START + pd.Timedelta(days=14), horizon_weeks=2, history_weeks=5)
+    task = tasks.event_task(log, START + pd.Timedelta(days=14), horizon_weeks=2, history_weeks=5)
     assert task.weekly[0, :, 0].tolist() == [0, 0, 0, 1, 0]
     assert task.weekly[0, :, 2].tolist() == [0, 0, 0, 1, 1]
     assert task.weekly[0, 3, 1] == pytest.approx(np.log(4))
@@ -262,7 +262,7 @@ def test_take_keeps_rows_together(task):
     rows = [5, 0, 1999]
     part = task.take(rows)
     assert len(part) == 3 and part.horizon_weeks == 39 and part.cut == CUT
-    for name in ("users", "weekly", "bought", "purchases"):
+    for name in ("users", "weekly", "returned", "counts"):
         np.testing.assert_array_equal(getattr(part, name), getattr(task, name)[rows])
     np.testing.assert_array_equal(part.features.index, part.users)
     with pytest.raises(IndexError):
@@ -315,8 +315,8 @@ def test_every_function_of_a_log_refuses_a_bad_one(change, message):
     for use in (lambda: event_log.as_of(bad, "1997-02-01"), lambda: event_log.merge_same_day(bad),
                 lambda: tasks.calibration_holdout(bad, "1997-02-01"),
                 lambda: tasks.weekly_counts(bad, START, 3),
-                lambda: tasks.purchase_features(bad, "1997-02-01"),
-                lambda: tasks.purchase_task(bad, "1997-02-01", 2, 4),
+                lambda: tasks.event_features(bad, "1997-02-01"),
+                lambda: tasks.event_task(bad, "1997-02-01", 2, 4),
                 lambda: windows.last_events(bad, 2, "1997-02-01")):
         with pytest.raises(ValueError, match=message):
             use()
@@ -324,20 +324,20 @@ def test_every_function_of_a_log_refuses_a_bad_one(change, message):
 
 @pytest.mark.parametrize(("use", "message"), [
     (lambda: event_log.as_of(LOG, "soon"), "cut must be a date"),
-    (lambda: tasks.purchase_features(LOG, "1997-02-01 12:00"), "cut must be a whole day"),
-    (lambda: tasks.purchase_features(LOG, START), "nothing is known at the cut 1997-01-01"),
-    (lambda: tasks.purchase_features(LOG.iloc[:0], START), "the log is empty"),
-    (lambda: tasks.purchase_features(LOG, "1997-02-01", [0]), "half_life"),
+    (lambda: tasks.event_features(LOG, "1997-02-01 12:00"), "cut must be a whole day"),
+    (lambda: tasks.event_features(LOG, START), "nothing is known at the cut 1997-01-01"),
+    (lambda: tasks.event_features(LOG.iloc[:0], START), "the log is empty"),
+    (lambda: tasks.event_features(LOG, "1997-02-01", [0]), "half_life"),
     (lambda: tasks.calibration_holdout(LOG, "1997-02-21"), "is empty; .* observed until 1997-02-21"),
     (lambda: tasks.calibration_holdout(LOG, "1997-02-01", end="1997-01-20"), "is empty"),
     (lambda: tasks.calibration_holdout(LOG, "1997-02-01", end="1997-02-22"), "1 days of the future"),
     (lambda: tasks.calibration_holdout(LOG, "1997-02-01", observed_until="1997-02-20"),
      "holds an event on 1997-02-20"),
-    (lambda: tasks.purchase_task(LOG, "1997-02-01", 3, 4), "1 days of the future are unknown"),
-    (lambda: tasks.purchase_task(LOG, "1997-02-01", 0, 4), "horizon_weeks must be a whole number"),
-    (lambda: tasks.purchase_task(LOG, "1997-02-01", 2, 1.5), "history_weeks must be a whole number"),
-    (lambda: tasks.purchase_task(LOG.drop(columns="value"), "1997-02-01", 2, 4), "needs a column value"),
-    (lambda: tasks.purchase_task(LOG.assign(value=-LOG["value"]), "1997-02-01", 2, 4),
+    (lambda: tasks.event_task(LOG, "1997-02-01", 3, 4), "1 days of the future are unknown"),
+    (lambda: tasks.event_task(LOG, "1997-02-01", 0, 4), "horizon_weeks must be a whole number"),
+    (lambda: tasks.event_task(LOG, "1997-02-01", 2, 1.5), "history_weeks must be a whole number"),
+    (lambda: tasks.event_task(LOG.drop(columns="value"), "1997-02-01", 2, 4), "needs a column value"),
+    (lambda: tasks.event_task(LOG.assign(value=-LOG["value"]), "1997-02-01", 2, 4),
      "3 events have a negative or missing value; decide what refunds mean"),
     (lambda: tasks.weekly_counts(LOG, START, 3, users=[0, 0]), "1 are named more than once"),
     (lambda: tasks.weekly_counts(LOG, START, 3, value="price"), "no column 'price'"),
@@ -370,6 +370,6 @@ def test_the_articles_six_rows_give_no_window():
 def test_observation_may_end_later_than_the_last_event():
     one = log_of([(0, 0, 1), (0, 10, 2)])
     with pytest.raises(ValueError, match="days of the future are unknown"):
-        tasks.purchase_task(one, "1997-01-15", 2, 2)
-    task = tasks.purchase_task(one, "1997-01-15", 2, 2, observed_until="1997-01-29")
-    assert task.purchases.tolist() == [0.0]
+        tasks.event_task(one, "1997-01-15", 2, 2)
+    task = tasks.event_task(one, "1997-01-15", 2, 2, observed_until="1997-01-29")
+    assert task.counts.tolist() == [0.0]

@@ -1,6 +1,8 @@
 """The commands: what they notice, and what they say when something is wrong."""
 
+import doctest
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -9,11 +11,24 @@ import types
 import nbformat
 import pytest
 
+import audit
+import blocks
+import body
+import chapter
+import covered
+import elsewhere
 import environment
 import fingerprint
 import front_page
+import grade
+import library_pages
 import notebooks
+import number_links
+import plain
+import search_words
 import social_card
+import solution_values
+import speed
 import status
 import tasks
 from chapters import NAMES
@@ -101,17 +116,59 @@ def test_a_browser_that_is_not_there_is_named(monkeypatch):
         environment.find_browser()
 
 
-def test_the_status_page_shows_the_stored_benchmark():
-    files = (status.RESULTS, status.PAGES, status.ROBUST)
-    results, pages, robust = (json.loads(file.read_text(encoding="utf-8")) for file in files)
+@pytest.mark.parametrize(
+    "tool",
+    [audit, blocks, body, chapter, covered, elsewhere, front_page, grade, library_pages, number_links, plain,
+     search_words, solution_values, speed],
+    ids=lambda tool: tool.__name__,
+)
+def test_the_examples_of_the_tools_run(tool):
+    failed, tried = doctest.testmod(tool)
+    assert failed == 0 and tried > 0
+
+
+def test_the_status_page_shows_what_was_measured():
+    pages, robust = (json.loads(file.read_text(encoding="utf-8")) for file in (status.PAGES, status.ROBUST))
     text = status.PAGE.read_text(encoding="utf-8")
-    assert status.renewed() == text, "run `make benchmark` or `make measure`, or book/_tools/status.py"
-    results["windows"][1] |= {"ratio_to_book": 123456.0, "range": [2.0, 234567.0], "processes": 5}
+    assert status.renewed() == text, "run `make measure` or `make robust`, or book/_tools/status.py"
     pages["site_megabytes"] = 654.0
     robust["processor"] = "an abacus"
-    renewed = status.page(text, results, pages, robust)
+    renewed = status.page(text, pages, robust)
     assert all(f"`{name}`" in text for name in NAMES), "every chapter is named"
-    assert "123,456" in renewed and "has 654 MB" in renewed and "Measured on an abacus" in renewed
+    assert "has 654 MB" in renewed and "Measured on an abacus" in renewed
+
+
+def test_the_page_on_speed_shows_the_stored_benchmark():
+    results = json.loads(speed.RESULTS.read_text(encoding="utf-8"))
+    text = speed.PAGE.read_text(encoding="utf-8")
+    assert speed.renewed() == text, "run `make benchmark`, or book/_tools/speed.py"
+    assert re.findall(r"<!-- (\w+):begin -->", text) == ["verdict", "beyond", "measured"]
+    results["windows"][1] |= {"ratio_to_book": 123456.0, "range": [2.0, 234567.0], "processes": 5}
+    assert "123,456" in speed.page(text, results)
+
+
+def test_what_the_page_on_speed_says_in_words():
+    """A compiled loop is faster; at one date no large tool is behind; whose sums are right beyond 64 bits."""
+    results = json.loads(speed.RESULTS.read_text(encoding="utf-8"))
+    running, final = speed.verdict(results).splitlines()
+    assert running.endswith("Faster in every process: compiled Numba loop.")
+    assert "Slower than this book's in every process: none." in final
+    assert "ClickHouse" in final.split("Faster")[1]
+    wrong = {row["method"]: row["share_wrong"] for row in results["interest"]["beyond_range"]}
+    forward = {name for name in wrong if name.startswith(("polars", "DuckDB", "pandas"))}
+    sums = {row["method"] for row in results["interest"]["beyond_range"] if row["result"] == "sum"}
+    assert len(forward) == 3 and min(wrong[name] for name in forward) > 0.5
+    assert {wrong[name] for name in sums - forward} == {0.0}
+
+
+def test_a_race_that_the_processes_do_not_agree_on_has_no_winner():
+    def rows(*ranges, processes=5):
+        return [{"method": "theirs", "range": list(r), "processes": processes} for r in ranges]
+
+    assert speed._named(rows((1.1, 2.0), (1.2, 3.0)), "slower") == "theirs"
+    assert speed._named(rows((1.1, 2.0), (0.9, 3.0)), "slower") == "none"
+    assert speed._named(rows((0.5, 0.9)), "faster") == "theirs"
+    assert speed._named(rows((0.5, 0.9), processes=4), "faster") == "none"
 
 
 def test_counts_of_a_report(tmp_path):
@@ -152,7 +209,8 @@ def test_normalising_keeps_what_matters():
     assert cell.outputs[0]["text"] == "1\n"
     assert list(cell.outputs[1]["data"]) == ["text/plain"]
     assert cell.metadata == {"tags": ["a"]}
-    assert glue.metadata["tags"] == ["remove-cell"]
+    assert glue.metadata["tags"] == ["hide-input"]
+    assert glue.metadata["mystnb"] == {"code_prompt_show": "Numbers of the text"}
     assert set(notebook.metadata) == {"kernelspec", "language_info"}
 
 

@@ -426,8 +426,9 @@ def test_configs_come_back():
 
 
 def test_padding_and_batch_size_do_not_matter():
+    # float32 in another order of its sums: a few units in the last place (25 here), at any size
     model = models()
-    assert model(padded()[3:]).numpy() == pytest.approx(model(padded()).numpy()[3:], abs=1e-6)
+    assert model(padded()[3:]).numpy() == pytest.approx(model(padded()).numpy()[3:], abs=1e-6, rel=3e-6)
     # a user with two real steps, given without any padding
     user = padded()[1:2]
     real = user[:, (user[0] != 0).any(axis=-1)]
@@ -435,7 +436,7 @@ def test_padding_and_batch_size_do_not_matter():
     for make, _ in CELLS.values():
         layer = build(make())
         mask = tf.constant((user != 0).any(axis=-1))
-        assert layer(user, mask=mask).numpy() == pytest.approx(layer(real).numpy(), abs=1e-6)
+        assert layer(user, mask=mask).numpy() == pytest.approx(layer(real).numpy(), abs=1e-6, rel=3e-6)
 
 
 def test_same_seed_same_weights_whatever_the_global_generators_say():

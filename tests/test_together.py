@@ -28,7 +28,7 @@ def log():
 
 @pytest.fixture(scope="module")
 def task(log):
-    return tasks.purchase_task(log, CUT, 25, 39, half_lives=[4, 12, 52])
+    return tasks.event_task(log, CUT, 25, 39, half_lives=[4, 12, 52])
 
 
 @pytest.fixture(scope="module")
@@ -49,10 +49,10 @@ def test_a_log_that_passed_the_door_passes_every_room(log, task, written):
     users = log["user_id"] if written == "Int64" else log["user_id"].map("{:05d}".format)
     entered = validate_events(log.assign(user_id=users.astype(written)).sample(frac=1, random_state=0),
                               duplicates="keep")
-    again = tasks.purchase_task(entered, CUT, 25, 39)
+    again = tasks.event_task(entered, CUT, 25, 39)
     assert [int(user) for user in again.users] == task.users.tolist()
     np.testing.assert_array_equal(again.weekly, task.weekly)
-    np.testing.assert_array_equal(again.purchases, task.purchases)
+    np.testing.assert_array_equal(again.counts, task.counts)
 
 
 def test_a_question_of_today_is_the_labelled_task_without_its_outcomes(log, task):
@@ -68,36 +68,36 @@ def test_a_question_of_today_is_the_labelled_task_without_its_outcomes(log, task
 def test_some_users_in_an_order_of_their_own(log, task):
     users = task.users[[40, 7, 300]]
     for made, whole in (
-        (tasks.purchase_features(log, CUT, [4], users=users), task.features[
-            ["weeks_since_last", "purchase_days", "mean_value", "weeks_since_first", "decayed_4w"]]),
+        (tasks.event_features(log, CUT, [4], users=users), task.features[
+            ["weeks_since_last", "event_days", "mean_value", "weeks_since_first", "decayed_4w"]]),
         (tasks.rfm_summary(log, CUT, users=users), task.summary),
     ):
         pd.testing.assert_frame_equal(made, whole.loc[users])
-    few = tasks.purchase_task(log, CUT, 25, 39, users=users)
+    few = tasks.event_task(log, CUT, 25, 39, users=users)
     np.testing.assert_array_equal(few.weekly, task.weekly[[40, 7, 300]])
-    np.testing.assert_array_equal(few.purchases, task.purchases[[40, 7, 300]])
+    np.testing.assert_array_equal(few.counts, task.counts[[40, 7, 300]])
     with pytest.raises(ValueError, match=r"1 of the 2 users have no event before the cut 1998-01-01, .*-5"):
         tasks.rfm_summary(log, CUT, users=[users[0], -5])
 
 
 def test_several_dates_at_once(log):
     dates = ["1997-07-01", "1997-10-01"]
-    table = tasks.purchase_features(log, dates, [4])
+    table = tasks.event_features(log, dates, [4])
     sums = interest.decayed_sum(log, dates, "28D", weight="value")
     for date in dates:
-        pd.testing.assert_frame_equal(table.loc[date], tasks.purchase_features(log, date, [4]))
+        pd.testing.assert_frame_equal(table.loc[date], tasks.event_features(log, date, [4]))
         alone = interest.decayed_sum(as_of(log, date), date, "28D", weight="value")
         pd.testing.assert_series_equal(sums.loc[date], alone)
     with pytest.raises(ValueError, match="each once"):
-        tasks.purchase_features(log, ["1997-07-01", "1997-07-01"])
+        tasks.event_features(log, ["1997-07-01", "1997-07-01"])
 
 
 def test_a_log_without_values(log):
     clicks = log[["user_id", "timestamp"]]
-    task = tasks.purchase_task(clicks, CUT, 25, 39, value=None)
+    task = tasks.event_task(clicks, CUT, 25, 39, value=None)
     assert task.weekly.shape[2] == 2 and "mean_value" not in task.features
     with pytest.raises(ValueError, match="value=None"):
-        tasks.purchase_task(clicks, CUT, 25, 39)
+        tasks.event_task(clicks, CUT, 25, 39)
 
 
 # -- from a fit to interest ----------------------------------------------------------------------------------
@@ -152,10 +152,10 @@ def test_half_lives_may_have_names_and_users_may_be_chosen(log):
 
 def test_the_same_word_means_one_thing(log):
     """The models that count from the first purchase cannot be given the columns of a marketer."""
-    features = tasks.purchase_features(log, CUT)
+    features = tasks.event_features(log, CUT)
     assert not {"frequency", "recency", "T"} & set(features.columns)
     summary = tasks.rfm_summary(log, CUT)
-    np.testing.assert_allclose(features["purchase_days"], summary["frequency"] + 1)
+    np.testing.assert_allclose(features["event_days"], summary["frequency"] + 1)
     np.testing.assert_allclose(features["weeks_since_first"], summary["T"] + 1 / 7)
 
 
@@ -169,7 +169,7 @@ def test_one_predict_for_a_model_of_the_customer_base(log, today):
 
 
 def test_a_forecast_is_scored_by_its_parts(task, forecast):
-    y, counts = task.bought, task.purchases
+    y, counts = task.returned, task.counts
     for part, metric, outcome in (("p", "log_loss", y), ("p", "auc", y), ("mu", "rmse", counts)):
         given = {"whole": forecast, part: getattr(forecast, part)}
         table = evaluation.comparison_table(outcome, given, metric, replicates=20)
@@ -186,20 +186,20 @@ def test_a_forecast_is_scored_by_its_parts(task, forecast):
 
 def test_the_table_is_paired_and_resamples_groups(task, forecast):
     other = baselines.RecencyOnly().fit(task).predict(task)
-    table = evaluation.comparison_table(task.bought, {"a": forecast, "b": other}, ["auc"], reference="b",
+    table = evaluation.comparison_table(task.returned, {"a": forecast, "b": other}, ["auc"], reference="b",
                                         replicates=200, seed=3)
-    alone = evaluation.paired_bootstrap("auc", task.bought, forecast.p, other.p, replicates=200, seed=3)
+    alone = evaluation.paired_bootstrap("auc", task.returned, forecast.p, other.p, replicates=200, seed=3)
     np.testing.assert_allclose(table.loc["a"], alone)
     twice = tasks.stack([task, task])
-    one = evaluation.comparison_table(task.bought, {"a": forecast.p}, ["brier"], replicates=300)
-    two = evaluation.comparison_table(twice.bought, {"a": np.tile(forecast.p, 2)}, ["brier"], replicates=300,
-                                      groups=twice.users)
+    one = evaluation.comparison_table(task.returned, {"a": forecast.p}, ["brier"], replicates=300)
+    two = evaluation.comparison_table(twice.returned, {"a": np.tile(forecast.p, 2)}, ["brier"],
+                                      replicates=300, groups=twice.users)
     width = [float(t["brier_high"].iloc[0] - t["brier_low"].iloc[0]) for t in (one, two)]
     assert width[1] == pytest.approx(width[0], rel=0.15)              # without groups it would be 0.71 of it
 
 
 def test_rows_of_one_customer_stay_on_one_side(log, task):
-    both = tasks.stack(tasks.purchase_task(log, cut, 13, 39) for cut in ("1997-10-01", CUT))
+    both = tasks.stack(tasks.event_task(log, cut, 13, 39) for cut in ("1997-10-01", CUT))
     groups = tasks.split_users(both)
     sides = [set(both.users[group]) for group in groups]
     assert not (sides[0] & sides[1] or sides[0] & sides[2] or sides[1] & sides[2])
@@ -227,11 +227,11 @@ def test_a_task_of_today_can_be_answered_and_not_learnt_from(today, task):
 def test_scikit_learn_takes_the_baselines(task):
     folds = GroupKFold(3)
     model = baselines.RFMLogistic()
-    scores = cross_val_score(model, task.features, task.purchases, cv=folds, groups=task.users)
+    scores = cross_val_score(model, task.features, task.counts, cv=folds, groups=task.users)
     assert (scores < 0).all() and (scores > -np.log(2)).all()
-    search = GridSearchCV(model, {"C": [0.01, 1.0]}, cv=3).fit(task.features, task.purchases)
+    search = GridSearchCV(model, {"C": [0.01, 1.0]}, cv=3).fit(task.features, task.counts)
     best = baselines.RFMLogistic(**search.best_params_).fit(task)
-    assert search.best_estimator_.score(task) == pytest.approx(best.score(task.features, task.purchases))
+    assert search.best_estimator_.score(task) == pytest.approx(best.score(task.features, task.counts))
     assert repr(baselines.DecayedCount([4.0])) == "DecayedCount(half_lives=[4.0])"
     np.testing.assert_allclose(best.predict_proba(task)[:, 1], best.predict(task.features).p)
 
@@ -251,8 +251,8 @@ def test_the_inputs_of_the_regression_written_out(task):
     x = np.column_stack([np.log(task.features["decayed_12w"]), np.log1p(task.features["weeks_since_last"])])
     model = baselines.RFMLogistic(columns, C=np.inf).fit(task)
     classifier, regressor = model._models()
-    np.testing.assert_allclose(model.predict(task).p, classifier.fit(x, task.bought).predict_proba(x)[:, 1])
-    np.testing.assert_allclose(model.predict(task).mu, regressor.fit(x, task.purchases).predict(x))
+    np.testing.assert_allclose(model.predict(task).p, classifier.fit(x, task.returned).predict_proba(x)[:, 1])
+    np.testing.assert_allclose(model.predict(task).mu, regressor.fit(x, task.counts).predict(x))
 
 
 def test_boosted_counts_are_fitted_by_their_poisson_deviance(task):
@@ -262,7 +262,7 @@ def test_boosted_counts_are_fitted_by_their_poisson_deviance(task):
     model._models = lambda: (baselines.Boosting()._models()[0],
                              baselines.Boosting()._models()[1].set_params(loss="squared_error"))
     squared = np.clip(model.fit(task).predict(task).mu, 1e-6, None)
-    assert mean_poisson_deviance(task.purchases, mu) < mean_poisson_deviance(task.purchases, squared)
+    assert mean_poisson_deviance(task.counts, mu) < mean_poisson_deviance(task.counts, squared)
 
 
 # -- networks ------------------------------------------------------------------------------------------------
@@ -273,14 +273,14 @@ def test_a_network_learns_where_everybody_is_a_customer_already_and_answers_toda
     from interestdecay_lib import networks
 
     assert (task.weekly[..., 2] == 1).all()                           # all joined before: a constant channel
-    model = networks.purchase_network(39, 3, units=4, static=["decayed_12w"])
-    train = networks.purchase_arrays(task, np.arange(500), ["decayed_12w"])
+    model = networks.weekly_network(39, 3, units=4, static=["decayed_12w"])
+    train = networks.weekly_arrays(task, np.arange(500), ["decayed_12w"])
     networks.fit_network(model, train, epochs=1, patience=None)
     assert len(predict(model, today)) == len(today)
     scale = np.asarray(model.get_layer("standardise_weekly").variance).ravel()
     assert scale[2] == 1                            # who joins later is not divided by the root of nothing
     with pytest.raises(ValueError, match="the 25 weeks after 1998-07-01 are not known"):
-        networks.purchase_arrays(today)
+        networks.weekly_arrays(today)
     with pytest.raises(ValueError, match="built for weekly of shape"):
         predict(model, {"weekly": task.weekly[:, 1:], "decayed_12w": task.weekly[:, :1, 0]})
 
@@ -291,14 +291,14 @@ def test_further_training_keeps_the_scale_that_the_weights_know(task):
 
     early, late = task.take(np.arange(400)), task.take(np.arange(400, 800))
     late = tasks.replace(late, weekly=late.weekly * [2, 2, 1])
-    model = networks.purchase_network(39, 3, units=4)
-    networks.fit_network(model, networks.purchase_arrays(early), epochs=1, patience=None)
+    model = networks.weekly_network(39, 3, units=4)
+    networks.fit_network(model, networks.weekly_arrays(early), epochs=1, patience=None)
     before, mean = predict(model, early).p, np.asarray(model.get_layer("standardise_weekly").mean)
     slight = {"epochs": 1, "patience": None, "learning_rate": 1e-12}
-    networks.fit_network(model, networks.purchase_arrays(late), standardise=False, **slight)
+    networks.fit_network(model, networks.weekly_arrays(late), standardise=False, **slight)
     np.testing.assert_allclose(predict(model, early).p, before, atol=1e-6)
     np.testing.assert_array_equal(model.get_layer("standardise_weekly").mean, mean)
-    networks.fit_network(model, networks.purchase_arrays(late), **slight)
+    networks.fit_network(model, networks.weekly_arrays(late), **slight)
     again = np.asarray(model.get_layer("standardise_weekly").mean).ravel()
     np.testing.assert_allclose(again, late.weekly.mean((0, 1)), rtol=1e-5)
 
@@ -335,12 +335,12 @@ def test_importing_the_networks_sets_the_log_level_of_tensorflow_and_nothing_els
 def test_every_result_is_printed_once(log, task, today, forecast):
     counts = rate_since_first(log)
     curves = fitting.compare_curves(counts, ["Exponential", "Hyperbolic"], replicates=5)
-    table = evaluation.comparison_table(task.bought, {"a": forecast, "b": forecast.p}, replicates=5)
+    table = evaluation.comparison_table(task.returned, {"a": forecast, "b": forecast.p}, replicates=5)
     results = [
         task, today, forecast, counts, curves, table, evaluation.as_text(table), fitting.fit_decay(counts),
         customer_base.BGNBD(r=0.243, alpha=4.414, a=0.793, b=2.426), decay.Exponential(4.0),
-        interest.DecayedCounter("7D"), evaluation.calibration_table(task.bought, forecast),
-        evaluation.bootstrap_interval("auc", task.bought, forecast, replicates=5),
+        interest.DecayedCounter("7D"), evaluation.calibration_table(task.returned, forecast),
+        evaluation.bootstrap_interval("auc", task.returned, forecast, replicates=5),
         baselines.DecayedCount([4.0]), tasks.rfm_summary(log, CUT), task.features,
     ]
     for result in results:

@@ -6,13 +6,15 @@
 
 Every run leaves its forecasts in _build/benchmark; what is there is not trained again, so the command can be
 stopped at any time. Delete that directory after changing a model. Two runs go on at a time, one thread each:
-on two cores that is about twice as fast as one run with two threads.
+on two cores that is about twice as fast as one run with two threads. `--horizons`, `--seeds` and `--only`
+choose; a network stands in the table when all its seeds are trained, and is named as missing before.
 
 CDNOW: customers are split once, 50 % training, 10 % validation, 40 % test; every model is scored on the test
 customers at 1997-10-01. With a horizon of 13 weeks models learn from the training customers 13 weeks earlier,
 as one could have done on the day. With 39 weeks no earlier cut exists, so they learn from other customers at
 the same cut: the best case for whatever learns. Baselines choose their settings, and networks their epoch, on
-the validation customers.
+the validation customers. A network answers both questions, whether and how often, with one state; some are
+also trained for *whether* alone, as each half of a baseline is. BG/NBD and Pareto/NBD alone see no outcome.
 
 MovieLens-100K: the genres of a user's next films, from what was rated at a strictly earlier second; training,
 validation and test targets are cut at two dates.
@@ -35,6 +37,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import brentq
+from scipy.stats import chi2
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
@@ -46,7 +50,7 @@ from interestdecay_lib import baselines
 from interestdecay_lib.customer_base import BGNBD, ParetoNBD
 from interestdecay_lib.datasets import load_cdnow, load_movielens, load_movielens_items
 from interestdecay_lib.event_log import merge_same_day
-from interestdecay_lib.tasks import calibration_holdout, purchase_task, split_users
+from interestdecay_lib.tasks import calibration_holdout, event_task, split_users
 
 ROOT = Path(__file__).parents[2]
 STORE = ROOT / "_build" / "benchmark"
@@ -57,9 +61,31 @@ CUT = "1997-10-01"
 HORIZONS = {13: "1997-07-02", 39: CUT}                  # horizon in weeks: cut of the training customers
 SEVERAL = (1, 2, 4, 8, 16, 32, 64)
 RFM = baselines.RFM
-TRAINING = {"epochs": 30, "patience": 3, "batch_size": 512, "learning_rate": 0.005}
-EVENTS, UNITS, SEEDS, REPLICATES, WORKERS = 10, 16, 5, 1000, 2
+TRAINING = {"epochs": 80, "patience": 6, "batch_size": 512}
+ADAM = {"learning_rate": 0.005, "global_clipnorm": 1.0}
+EVENTS, UNITS, STEPS, SEEDS, REPLICATES, WORKERS = 20, 16, 13, 3, 400, 2
+TOP = 1000                                              # customers that a campaign can reach
 REFERENCE = "decayed count"
+NO_INTERVAL = ("ece", "macro_auc")                      # resampling inflates the one; the other has none here
+ALONE = ", whether only"                                # behind the name of a network trained for one answer
+SINGLE = ("lstm", "gru", "gru_steps", "gru_d", "encoder_decoder", "decoder_plain")
+FIRST = ("mlp", "lstm", "gru", "gru_steps", "gru_d", "encoder_decoder", "decoder_plain", "attention",
+         "t_lstm_exp")                                  # trained with all seeds before the others begin
+MLPS = {"MLP on RFM features": RFM, "MLP without tenure": RFM[:3],
+        "MLP, recency / tenure for tenure": (*RFM[:3], "recency_over_tenure")}
+
+
+def networks() -> dict[str, dict]:
+    """Every network of the table by its name: the kind, whether it learns one answer, what an MLP reads."""
+    from interestdecay_lib.event_networks import KINDS
+
+    found = {name: {"kind": "mlp", "alone": False, "columns": list(c)} for name, c in MLPS.items()}
+    for kind in KINDS:
+        if kind != "mlp":
+            found[KINDS[kind]] = {"kind": kind, "alone": False}
+            if kind in SINGLE:
+                found[KINDS[kind] + ALONE] = {"kind": kind, "alone": True}
+    return found
 
 
 # -- CDNOW ---------------------------------------------------------------------------------------------------
@@ -70,17 +96,17 @@ def cdnow(horizon: int) -> dict:
     """Tasks of the training, validation and test customers, and the log of purchase days."""
     raw = load_cdnow()
     lives = tuple(sorted({*baselines.HALF_LIVES, *SEVERAL}))
-    early = purchase_task(raw, HORIZONS[horizon], horizon, 39, half_lives=lives)
-    late = purchase_task(raw, CUT, horizon, 39, half_lives=lives)
+    early = event_task(raw, HORIZONS[horizon], horizon, 39, half_lives=lives)
+    late = event_task(raw, CUT, horizon, 39, half_lives=lives)
     if not np.array_equal(early.users, late.users):
         raise AssertionError("every CDNOW customer has bought before the first cut, so the rows agree")
     train, validation, test = split_users(late)
     return {"log": merge_same_day(raw), "train": early.take(train), "validation": early.take(validation),
-            "test": late.take(test)}
+            "test": late.take(test), "level": late.take(validation)}
 
 
 def _negative_log_likelihood(forecast, task) -> float:
-    y, n = task.bought, task.purchases
+    y, n = task.returned, task.counts
     p = np.clip(forecast.p, 1e-7, 1 - 1e-7)
     return float(-np.mean(np.log(np.where(y > 0, p, 1 - p))) + np.mean(forecast.mu - n * np.log(forecast.mu)))
 
@@ -120,20 +146,25 @@ def cdnow_baselines() -> dict:
 
 def run_cdnow_baseline(name: str, horizon: int) -> dict:
     data, made = cdnow(horizon), cdnow_baselines()[name]
-    started = time.perf_counter()
+    started = time.process_time()
     if made in (BGNBD, ParetoNBD):
         # it needs no outcomes: it learns from the training customers' purchases before the cut itself
         table = calibration_holdout(data["log"], CUT)
         columns = ["frequency", "recency", "T"]
-        learn, ask = (table.loc[data[part].users, columns].to_numpy(float).T for part in ("train", "test"))
+        learn, ask, other = (table.loc[data[part].users, columns].to_numpy(float).T
+                             for part in ("train", "test", "level"))
         model = made.fit(*learn)
-        trained = time.perf_counter()
+        trained = time.process_time()
         p, mu = (call(float(horizon), *ask) for call in (model.probability_return, model.expected_purchases))
+        done = time.process_time()
+        p_level = model.probability_return(float(horizon), *other)
         chosen, parameters = model.parameters, len(model.parameters)
     else:
         model, chosen = _best(made(), data)
-        trained = time.perf_counter()
+        trained = time.process_time()
         p, mu = model.predict(data["test"])
+        done = time.process_time()
+        p_level = model.predict(data["level"]).p
         parameters = None
         if isinstance(model, baselines.DecayedCount):
             chosen = {"half_life": model.half_life_, "count_half_life": model.count_half_life_}
@@ -144,47 +175,74 @@ def run_cdnow_baseline(name: str, horizon: int) -> dict:
             parameters = 2
         elif not isinstance(model, baselines.Boosting):
             parameters = 4
-    done = time.perf_counter()
-    return {"p": p, "mu": mu, "chosen": chosen, "parameters": parameters, "train_seconds": trained - started,
+    return {"p": p, "mu": mu, "p_level": p_level, "chosen": chosen, "parameters": parameters,
+            "train_seconds": trained - started,
             "predict_seconds_per_million": (done - trained) / len(p) * 1e6}
 
 
 @cache
 def cdnow_arrays(horizon: int, part: str) -> tuple[dict, dict]:
-    from interestdecay_lib.event_networks import event_inputs
+    """Inputs, and targets of both heads and of the decoder's steps, of some customers."""
+    from interestdecay_lib.event_networks import event_inputs, future_counts
 
     data = cdnow(horizon)
     task = data[part]
     x = event_inputs(data["log"], task.cut, task.users, EVENTS)
-    x["features"] = np.log1p(task.features[list(RFM)].to_numpy(float)).astype(np.float32)
-    return x, {"bought": task.bought[:, None], "purchases": task.purchases[:, None]}
+    table = task.features[list(RFM)].assign(
+        recency_over_tenure=task.features[RFM[0]] / task.features[RFM[3]])
+    x["features"] = np.log1p(table.to_numpy(float)).astype(np.float32)
+    counts = future_counts(data["log"], task.cut, task.users, horizon, STEPS)
+    if not np.array_equal(counts.sum(1), task.counts):
+        raise AssertionError("the steps of the decoder add up to the purchases")
+    return x, {"returned": task.returned[:, None], "counts": task.counts[:, None],
+               "chance": counts, "expected": counts}
 
 
-def run_cdnow_network(kind: str, horizon: int, seed: int) -> dict:
-    from interestdecay_lib.event_networks import event_network, learned_half_lives
-    from interestdecay_lib.networks import fit_network, keras
+def run_cdnow_network(name: str, horizon: int, seed: int) -> dict:
+    from interestdecay_lib.event_networks import (
+        SEQUENCE_LOSSES,
+        event_network,
+        learned_half_lives,
+        sequence_network,
+    )
+    from interestdecay_lib.networks import HEAD_LOSSES, fit_network, keras
 
-    model = event_network(kind, EVENTS + 1, units=UNITS, columns=len(RFM), seed=seed)
+    spec = networks()[name]
+    columns = [[*RFM, "recency_over_tenure"].index(column) for column in spec.get("columns", RFM)]
+    model = event_network(spec["kind"], EVENTS + 1, units=UNITS, columns=len(columns), decoder_steps=STEPS,
+                          seed=seed)
+    decodes = spec["kind"] in ("encoder_decoder", "decoder_plain")
+    trained = sequence_network(model) if decodes else model
+    losses = SEQUENCE_LOSSES if decodes else HEAD_LOSSES
+
+    def given(part: str) -> dict:
+        x = cdnow_arrays(horizon, part)[0]
+        return {name: x[name][:, columns] if name == "features" else x[name] for name in model.input}
 
     def pair(part: str):
-        x, y = cdnow_arrays(horizon, part)
-        return {name: x[name] for name in model.input}, y
+        return given(part), {name: cdnow_arrays(horizon, part)[1][name] for name in losses}
 
-    train, validation, (test, _) = pair("train"), pair("validation"), pair("test")
-    history = fit_network(model, train, validation, seed=seed, **TRAINING)
-    model.predict(test, batch_size=4096, verbose=0)                              # compiles
-    started = time.perf_counter()
-    answer = model.predict(test, batch_size=4096, verbose=0)
-    seconds = time.perf_counter() - started
+    weights = {name: float(not (spec["alone"] and name in ("counts", "expected"))) for name in losses}
+    train, validation = pair("train"), pair("validation")
+    started = time.process_time()
+    history = fit_network(trained, train, validation, seed=seed, loss=losses, loss_weights=weights,
+                          optimizer=keras.optimizers.Adam(**ADAM), **TRAINING)
+    trained_in = time.process_time() - started
+    p_level = model.predict(given("level"), batch_size=4096, verbose=0)["returned"][:, 0]   # compiles too
+    started = time.process_time()
+    answer = model.predict(given("test"), batch_size=4096, verbose=0)
+    seconds = time.process_time() - started
     try:
         found = {name: np.round(h, 2).tolist() for name, h in learned_half_lives(model).items()}
     except ValueError:
         found = {}
-    result = {"p": answer["bought"][:, 0], "mu": answer["purchases"][:, 0], "half_lives": found,
+    result = {"p": answer["returned"][:, 0], "p_level": p_level, "half_lives": found,
               "parameters": int(sum(np.prod(w.shape) for w in model.trainable_weights)),
               "chosen": {"best_epoch": history.attrs["best_epoch"], "epochs": len(history)},
-              "train_seconds": history.attrs["seconds"],
-              "predict_seconds_per_million": seconds / len(answer["bought"]) * 1e6}
+              "train_seconds": trained_in,
+              "predict_seconds_per_million": seconds / len(answer["returned"]) * 1e6}
+    if not spec["alone"]:
+        result["mu"] = answer["counts"][:, 0]
     keras.backend.clear_session()
     return result
 
@@ -194,7 +252,8 @@ def run_cdnow_network(kind: str, horizon: int, seed: int) -> dict:
 GENRE_BASELINES = ("popularity", "user's mean", "decayed genre counts", "several half-lives, logistic",
                    "gradient boosting on genre counts")
 GENRE_KINDS = ("gru", "gru_d", "gru_steps", "t_lstm_exp", "transformer")
-GENRE_TRAINING = {"epochs": 60, "patience": 3, "batch_size": 64, "learning_rate": 0.004}
+GENRE_TRAINING = {"epochs": 60, "patience": 3, "batch_size": 64}
+GENRE_ADAM = {"learning_rate": 0.004, "clipnorm": 1.0}
 HISTORY, BLOCK, WINDOW = 5, 30, 50
 SHARES = (0.70, 0.80)                                        # of events before the two dates
 EVENT_HALF_LIVES = (2, 5, 12, 30, 80, np.inf)
@@ -256,7 +315,7 @@ def _by_genre(models: list, x: np.ndarray) -> np.ndarray:
 
 def run_genre_baseline(name: str) -> dict:
     d = movielens()
-    started = time.perf_counter()
+    started = time.process_time()
     train, validation, test = (d["part"] == k for k in range(3))
     popular = np.clip(d["popular"], 1e-4, 1)
 
@@ -286,7 +345,7 @@ def run_genre_baseline(name: str) -> dict:
                                                           _by_genre(models[k], x[validation])).mean())
         p, chosen = _by_genre(models[best], x[test]), settings[best]
     return {"p": p.astype(np.float32), "chosen": chosen, "parameters": parameters,
-            "train_seconds": time.perf_counter() - started, "predict_seconds_per_million": None}
+            "train_seconds": time.process_time() - started, "predict_seconds_per_million": None}
 
 
 @cache
@@ -383,11 +442,14 @@ def run_genre_network(kind: str, seed: int) -> dict:
         rows = w["y"][k][..., -1].any(1)
         return {name: a[rows] for name, a in w["x"].items()}, w["y"][k][rows]
 
-    history = fit_network(model, pair(0), pair(1), seed=seed, loss=weighted_bce, **GENRE_TRAINING)
+    started = time.process_time()
+    history = fit_network(model, pair(0), pair(1), seed=seed, loss=weighted_bce,
+                          optimizer=keras.optimizers.Adam(**GENRE_ADAM), **GENRE_TRAINING)
+    trained_in = time.process_time() - started
     rows = np.flatnonzero(w["y"][2][..., -1].any(1))
-    started = time.perf_counter()
+    started = time.process_time()
     answer = model.predict({name: a[rows] for name, a in w["x"].items()}, batch_size=512, verbose=0)
-    seconds = time.perf_counter() - started
+    seconds = time.process_time() - started
     at = np.zeros((len(d["user"]), 18), np.float32)
     filled = np.zeros(len(at), bool)
     scored = w["y"][2][rows][..., -1] > 0
@@ -402,23 +464,26 @@ def run_genre_network(kind: str, seed: int) -> dict:
     keras.backend.clear_session()
     return {"p": at[source], "half_lives": found, "parameters": int(model.count_params()),
             "chosen": {"best_epoch": history.attrs["best_epoch"], "epochs": len(history)},
-            "train_seconds": history.attrs["seconds"],
+            "train_seconds": trained_in,
             "predict_seconds_per_million": seconds / len(source) * 1e6}
 
 
 # -- the jobs, kept on disk ----------------------------------------------------------------------------------
 
 
-def jobs(seeds: int) -> list[tuple[str, str, int]]:
-    """(task, model, seed): the baselines, then a round of all networks for every seed."""
+def jobs(seeds: int, horizons: tuple[int, ...] = tuple(HORIZONS)) -> list[tuple[str, str, int]]:
+    """(task, model, seed): the baselines, networks by their rank and for every seed a round, films last."""
     from interestdecay_lib.event_networks import KINDS
 
-    listed = [(f"cdnow_{h}", name, 0) for h in HORIZONS for name in cdnow_baselines()]
+    listed = [(f"cdnow_{h}", name, 0) for h in horizons for name in cdnow_baselines()]
+    ranked: dict[int, list[str]] = {0: [], 1: []}
+    for name, spec in networks().items():
+        early = spec["kind"] in (("lstm", "gru") if spec["alone"] else FIRST)
+        ranked[0 if early else 1].append(name)
+    for names in ranked.values():
+        listed += [(f"cdnow_{h}", name, seed) for seed in range(seeds) for name in names for h in horizons]
     listed += [("movielens", name, 0) for name in GENRE_BASELINES]
-    for seed in range(seeds):
-        listed += [(f"cdnow_{h}", name, seed) for name in KINDS.values() for h in HORIZONS]
-        listed += [("movielens", KINDS[kind], seed) for kind in GENRE_KINDS]
-    return listed
+    return listed + [("movielens", KINDS[kind], seed) for seed in range(seeds) for kind in GENRE_KINDS]
 
 
 def _path(task: str, name: str, seed: int) -> Path:
@@ -430,21 +495,22 @@ def run(task: str, name: str, seed: int) -> None:
     """Train one model, store its forecasts."""
     from interestdecay_lib.event_networks import KINDS
 
-    kind = {shown: kind for kind, shown in KINDS.items()}.get(name)
     if task == "movielens":
+        kind = {shown: kind for kind, shown in KINDS.items()}.get(name)
         result = run_genre_network(kind, seed) if kind else run_genre_baseline(name)
     else:
         horizon = int(task.removeprefix("cdnow_"))
-        result = run_cdnow_network(kind, horizon, seed) if kind else run_cdnow_baseline(name, horizon)
-    arrays = {key: result.pop(key) for key in ("p", "mu") if key in result}
+        known = name in networks()
+        result = run_cdnow_network(name, horizon, seed) if known else run_cdnow_baseline(name, horizon)
+    arrays = {key: result.pop(key) for key in ("p", "mu", "p_level") if key in result}
     part = _path(task, name, seed).with_suffix(".part.npz")
     np.savez_compressed(part, meta=json.dumps(result, default=float), **arrays)
     part.replace(_path(task, name, seed))                     # only whole results carry the final name
 
 
-def train(seeds: int) -> None:
+def train(seeds: int, horizons: tuple[int, ...], only: str = "") -> None:
     STORE.mkdir(parents=True, exist_ok=True)
-    todo = [job for job in jobs(seeds) if not _path(*job).exists()]
+    todo = [job for job in jobs(seeds, horizons) if only in job[0] and not _path(*job).exists()]
     # spawned, not forked: TensorFlow does not survive a fork
     with ProcessPoolExecutor(WORKERS, get_context("spawn")) as pool, tqdm(total=len(todo), unit="run") as bar:
         started = {pool.submit(run, *job): job for job in todo}
@@ -467,13 +533,15 @@ def _interval(values: np.ndarray) -> list[float]:
 
 
 def _stored(task: str, seeds: int) -> dict[str, list[dict]]:
+    """The runs by model; a network of CDNOW counts when all its seeds are there."""
     found: dict[str, list[dict]] = {}
     for name_task, name, seed in jobs(seeds):
         if name_task == task and _path(task, name, seed).exists():
             with np.load(_path(task, name, seed)) as file:
                 run = {key: file[key] for key in file.files if key != "meta"}
                 found.setdefault(name, []).append(run | json.loads(str(file["meta"])))
-    return found
+    known = networks() if task.startswith("cdnow") else {}
+    return {name: runs for name, runs in found.items() if name not in known or len(runs) == seeds}
 
 
 def _draws(n: int) -> np.ndarray:
@@ -503,24 +571,49 @@ def _cost(runs: list[dict]) -> dict:
             **({"half_lives": [run["half_lives"] for run in runs]} if runs[0].get("half_lives") else {})}
 
 
-def _over_seeds(values: np.ndarray, picked: np.ndarray) -> np.ndarray:
-    """(seeds, 1 + replicates) to the mean over seeds: of all, then of those picked in each replicate."""
-    columns = np.arange(1, values.shape[1])
-    return np.r_[values[:, 0].mean(), values[picked, columns].mean(0)]
+def _over_seeds(values: np.ndarray, t: np.ndarray, typical: float) -> np.ndarray:
+    """(seeds, 1 + replicates) to the mean over seeds: of all customers, then of each replicate's.
+
+    A few seeds drawn with replacement vary too little, and have no tails. So each replicate moves the mean by
+    a draw t of Student's distribution times the standard error over the seeds. Its standard deviation is that
+    of a typical network of the table, or the network's own where that is larger: a handful of seeds says
+    little about the spread of one network.
+    """
+    mean = values.mean(0)
+    if len(values) > 1:
+        mean[1:] += t * max(values[:, 0].std(ddof=1), typical) / np.sqrt(len(values))
+    return mean
 
 
-def _entries(scored: dict[str, tuple[list[dict], list[dict]]], reference: str, main: str) -> list[dict]:
-    """The table's rows. By the main metric a network is also compared with the best model that is none, and
-    with the GRU that is told the time."""
+def _typical(stacked: dict[str, dict[str, np.ndarray]], metric: str) -> tuple[float, int]:
+    """The networks' median standard deviation between seeds, without the bias of few seeds; and its freedom.
+
+    A median: one network that is unsteady must not widen the intervals of all.
+    """
+    of = [by[metric][:, 0] for by in stacked.values() if metric in by and len(by[metric]) > 1]
+    if not of:
+        return 0.0, 1
+    sd = [values.std(ddof=1) / np.sqrt(chi2.median(len(values) - 1) / (len(values) - 1)) for values in of]
+    return float(np.median(sd)), sum(len(values) - 1 for values in of)
+
+
+def _entries(scored: dict[str, tuple[list[dict], list[dict]]], reference: str, main: tuple[str, ...],
+             partners: dict[str, str]) -> list[dict]:
+    """The table's rows. By the main metrics a network is also compared with the best model that is none (by
+    the first of them), with the GRU that is told the time, and with its partner, which differs in one thing.
+    """
     from interestdecay_lib.event_networks import KINDS
 
-    rng, networks = np.random.default_rng(1), set(KINDS.values())
+    rng = np.random.default_rng(1)
+    known = {**{name: {"kind": kind} for kind, name in KINDS.items()}, **networks()}
     stacked, mean = {}, {}
     for name, (_, found) in scored.items():
         stacked[name] = {metric: np.stack([one[metric] for one in found]) for metric in found[0]}
-        picked = rng.integers(0, len(found), (len(found), REPLICATES))
-        mean[name] = {metric: _over_seeds(values, picked) for metric, values in stacked[name].items()}
-    other = min(set(mean) - networks, key=lambda name: mean[name][main][0])
+    typical = {metric: _typical(stacked, metric) for by in stacked.values() for metric in by}
+    for name, by in stacked.items():
+        t = rng.standard_t(typical[main[0]][1], REPLICATES)
+        mean[name] = {metric: _over_seeds(values, t, typical[metric][0]) for metric, values in by.items()}
+    other = min(set(mean) - set(known), key=lambda name: mean[name][main[0]][0])
     entries = []
     for name, (runs, _) in scored.items():
         entry = {}
@@ -528,40 +621,86 @@ def _entries(scored: dict[str, tuple[list[dict], list[dict]]], reference: str, m
             by_seed = stacked[name][metric][:, 0]
             entry[metric] = {"value": _interval(values),
                              "seed_sd": round(float(by_seed.std(ddof=1)), 5) if len(by_seed) > 1 else None}
-            if name != reference:
+            if metric in NO_INTERVAL:
+                entry[metric]["value"] = entry[metric]["value"][:1]
+            elif name != reference:
                 entry[metric]["minus_reference"] = _interval(values - mean[reference][metric])
-        if name in networks:
-            entry[main]["minus_best_other"] = _interval(mean[name][main] - mean[other][main])
-            if name != KINDS["gru"]:
-                entry[main]["minus_gru"] = _interval(mean[name][main] - mean[KINDS["gru"]][main])
-        entries.append({"model": name, **_cost(runs), "scores": entry})
+        for metric in main if name in known else ():
+            against = {"minus_best_other": other, "minus_gru": KINDS["gru"],
+                       "minus_partner": partners.get(name)}
+            entry[metric] |= {key: _interval(mean[name][metric] - mean[than][metric])
+                              for key, than in against.items() if than in mean and than != name}
+        row = {"model": name, "network": name in known, **_cost(runs), "scores": entry}
+        if name in known:
+            row |= {"kind": known[name]["kind"], "whether_only": known[name].get("alone", False),
+                    "partner": partners.get(name)}
+        entries.append(row | {"sees_outcomes": name not in ("BG/NBD", "Pareto/NBD")})
     return entries
 
 
+def partners() -> dict[str, str]:
+    """What a network is to be compared with: without the decay factor, with both answers, with the tenure."""
+    from interestdecay_lib.event_networks import KINDS
+
+    found = {name: name.removesuffix(ALONE) for name in networks() if name.endswith(ALONE)}
+    found |= {name: next(iter(MLPS)) for name in list(MLPS)[1:]}
+    for end in ("", ALONE):
+        found[KINDS["encoder_decoder"] + end] = KINDS["decoder_plain"] + end
+    return found
+
+
+def _shift(p: np.ndarray, y: np.ndarray) -> float:
+    """The one number to add to all log-odds so that the forecasts' mean is the share of buyers."""
+    odds = np.log(p) - np.log1p(-p)
+    return brentq(lambda a: (1 / (1 + np.exp(-odds - a))).mean() - y.mean(), -10, 10)
+
+
+def _among_the_top(y: np.ndarray, p: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    """Buyers among the TOP customers with the highest forecasts, by each row of weights; ties at random."""
+    shuffled = np.random.default_rng(2).permutation(len(p))
+    order = shuffled[np.argsort(-p[shuffled], kind="stable")]
+    weight = draws[:, order]
+    limit = weight.sum(1, keepdims=True) * TOP / len(p)
+    inside = np.clip(limit - (np.cumsum(weight, axis=1) - weight), 0, weight)
+    return TOP * (inside @ y[order]) / limit[:, 0]
+
+
 def score_cdnow(horizon: int, seeds: int) -> list[dict]:
-    task = cdnow(horizon)["test"]
-    y, count = task.bought.astype(float), task.purchases.astype(float)
+    task, level = cdnow(horizon)["test"], cdnow(horizon)["level"]
+    y, count = task.returned.astype(float), task.counts.astype(float)
     draws = _draws(len(y))
     size = draws.sum(1)
 
+    def clipped(p: np.ndarray) -> np.ndarray:
+        return np.clip(p.astype(float), 1e-7, 1 - 1e-7)
+
+    def log_loss(p: np.ndarray) -> np.ndarray:
+        return -np.log(np.where(y > 0, p, 1 - p))
+
     def metrics(run: dict) -> dict[str, np.ndarray]:
-        p, mu = np.clip(run["p"].astype(float), 1e-7, 1 - 1e-7), run["mu"].astype(float)
-        ratio = np.where(count > 0, count / mu, 1.0)
-        losses = {"log_loss": -np.log(np.where(y > 0, p, 1 - p)), "brier": (p - y) ** 2,
-                  "poisson_deviance": 2 * (count * np.log(ratio) - count + mu), "mae": np.abs(mu - count),
-                  "squared": (mu - count) ** 2, "p": p, "y": y}
+        p, p_level = clipped(run["p"]), clipped(run["p_level"])
+        shifted = 1 / (1 + (1 - p) / p * np.exp(-_shift(p_level, level.returned)))
+        losses = {"log_loss": log_loss(p), "log_loss_shifted": log_loss(shifted), "brier": (p - y) ** 2,
+                  "p": p, "y": y}
+        if "mu" in run:
+            mu = run["mu"].astype(float)
+            ratio = np.where(count > 0, count / mu, 1.0)
+            losses |= {"poisson_deviance": 2 * (count * np.log(ratio) - count + mu),
+                       "mae": np.abs(mu - count), "squared": (mu - count) ** 2}
         mean = dict(zip(losses, (draws @ np.column_stack(list(losses.values()))).T / size, strict=True))
-        bins = np.clip(np.searchsorted(np.quantile(p, np.arange(1, 10) / 10), p, side="right"), 0, 9)
-        gap = draws @ (np.eye(10)[bins] * (p - y)[:, None])
-        mean["ece"] = np.abs(gap).sum(1) / size
-        mean["rmse"] = np.sqrt(mean.pop("squared"))
+        if "mu" in run:
+            mean["rmse"] = np.sqrt(mean.pop("squared"))
         mean["forecast_over_actual"] = mean.pop("p") / mean.pop("y")
+        bins = np.clip(np.searchsorted(np.quantile(p, np.arange(1, 10) / 10), p, side="right"), 0, 9)
+        gap = np.bincount(bins, p - y, minlength=10)
+        mean["ece"] = np.full(len(draws), np.abs(gap).sum() / len(p))
         mean["auc"] = _auc(y, p, draws)
+        mean["top_1000"] = _among_the_top(y, p, draws)
         return mean
 
     scored = {name: (runs, [metrics(run) for run in runs])
               for name, runs in _stored(f"cdnow_{horizon}", seeds).items()}
-    return _entries(scored, REFERENCE, "log_loss")
+    return _entries(scored, REFERENCE, ("log_loss", "log_loss_shifted", "top_1000"), partners())
 
 
 def score_movielens(seeds: int) -> list[dict]:
@@ -582,12 +721,7 @@ def score_movielens(seeds: int) -> list[dict]:
 
     scored = {name: (runs, [metrics(run) for run in runs])
               for name, runs in _stored("movielens", seeds).items()}
-    entries = _entries(scored, "decayed genre counts", "bce")
-    for entry in entries:                                     # no interval was computed for it
-        auc = entry["scores"]["macro_auc"]
-        auc["value"] = auc["value"][:1]
-        auc.pop("minus_reference", None)
-    return entries
+    return _entries(scored, "decayed genre counts", ("bce",), {})
 
 
 def aggregate() -> list[dict]:
@@ -633,33 +767,46 @@ def aggregate() -> list[dict]:
 def report(seeds: int) -> dict:
     from environment import installed
 
-    seconds = sum(run["train_seconds"] for task in ("cdnow_13", "cdnow_39", "movielens")
-                  for runs in _stored(task, seeds).values() for run in runs)
+    kept = json.loads(OUTPUT.read_text(encoding="utf-8")) if OUTPUT.exists() else {}
+    films = score_movielens(seeds) if _stored("movielens", seeds) else kept["movielens"]
+    found = {f"cdnow_{h}": score_cdnow(h, seeds) for h in HORIZONS} | {"movielens": films}
     tested = movielens()["user"][movielens()["part"] == 2]
+    listed = [{entry["model"] for entry in found[f"cdnow_{h}"]} for h in HORIZONS]
+    missing = sorted(set(networks()) - set.intersection(*listed))
+    for h in HORIZONS:                                        # a row stands in both tables or in none
+        found[f"cdnow_{h}"] = [entry for entry in found[f"cdnow_{h}"] if entry["model"] not in missing]
     return {
         "versions": {"python": platform.python_version(), **{name: installed(name) for name in PACKAGES}},
         "protocol": {"cut": CUT, "training_cut": {str(h): cut for h, cut in HORIZONS.items()},
                      "split": "tasks.split_users(23570)", "test_customers": len(cdnow(13)["test"]),
                      "training_customers": len(cdnow(13)["train"]),
-                     "events": EVENTS, "units": UNITS, "training": TRAINING, "replicates": REPLICATES,
-                     "movielens_training": GENRE_TRAINING, "reference": REFERENCE, "threads": 1,
+                     "events": EVENTS, "units": UNITS, "decoder_steps": STEPS, "training": TRAINING,
+                     "adam": ADAM, "replicates": REPLICATES, "top": TOP, "movielens_training": GENRE_TRAINING,
+                     "movielens_adam": GENRE_ADAM, "reference": REFERENCE, "threads": 1,
                      "runs_at_a_time": WORKERS, "seeds": seeds,
+                     "movielens_seeds": max(entry["seeds"] for entry in films),
                      "movielens_test_targets": len(tested), "movielens_test_users": len(np.unique(tested))},
         "note": "value: mean over seeds [estimate, low, high], 95 % bootstrap that draws customers (users) "
-                "and, for a network, its training seeds; seed_sd: standard deviation between seeds; "
-                "minus_reference: paired difference to the decayed count; minus_best_other: to the best "
-                "model that is no network; minus_gru: to the GRU that is told the time. "
-                "Seconds: one thread, two runs at a time on two cores.",
-        "minutes_of_training": round(seconds / 60, 1),
-        **{f"cdnow_{h}": score_cdnow(h, seeds) for h in HORIZONS},
-        "movielens": score_movielens(seeds),
+                "and adds, for a network, a draw from Student's t for its seeds, whose standard deviation is "
+                "that of a typical network, or its own where that is larger; seed_sd: its own; "
+                "minus_reference: paired difference to the decayed count; minus_best_other: "
+                "to the model that is no network and has the best log loss; minus_gru: to the GRU that is "
+                "told the time; minus_partner: to the model that differs in one thing. log_loss_shifted: "
+                "after one number, which makes the mean forecast of the validation customers right at the "
+                "test cut, is added to all log-odds. top_1000: buyers among the 1,000 highest forecasts. "
+                "Seconds: of processor time, one thread.",
+        "minutes_of_training": round(sum(e["train_seconds"] * e["seeds"] for rows in found.values()
+                                         for e in rows) / 60, 1),
+        "not_yet_trained": missing,
+        **found,
         "aggregate": aggregate(),
     }
 
 
 def summary(found: dict) -> str:
     lines = []
-    for task, metric in (("cdnow_13", "log_loss"), ("cdnow_39", "log_loss"), ("movielens", "bce")):
+    asked = {"cdnow_13": "log_loss", "cdnow_39": "log_loss", "movielens": "bce"}
+    for task, metric in asked.items():
         for entry in sorted(found[task], key=lambda e: e["scores"][metric]["value"][0]):
             score = entry["scores"][metric]
             difference = score.get("minus_reference")
@@ -674,13 +821,15 @@ def summary(found: dict) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("--horizons", type=int, nargs="+", default=list(HORIZONS), choices=HORIZONS)
+    parser.add_argument("--only", default="", help="train tasks with this in their name: cdnow, movielens")
     parser.add_argument("--report", action="store_true", help="score what is there, train nothing")
     parser.add_argument("--output", type=Path, default=OUTPUT)
     options = parser.parse_args()
     sys.path.insert(0, str(ROOT / "book/_tools"))
     started = time.monotonic()
     if not options.report:
-        train(options.seeds)
+        train(options.seeds, tuple(options.horizons), options.only)
     found = report(options.seeds)
     options.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     print(summary(found))

@@ -1,6 +1,7 @@
 """Race the library against its alternatives in fresh processes, and write the ratios to results.json.
 
     python book/_measure/run.py                        what is missing of five processes a module
+    python book/_measure/run.py --only interest --keep-others       renews one module's rows in results.json
     python book/_measure/run.py --scale 0.01 --processes 2 --only interest,windows --output /tmp/small.json
 
 Every ``bench_*.py`` beside this file takes part (its form stands in race.py). Each process is a fresh
@@ -56,6 +57,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--processes", type=int, default=ENOUGH, help="fresh interpreters a module")
     parser.add_argument("--only", default="", help="modules, such as interest,windows")
+    parser.add_argument("--keep-others", action="store_true", help="leave the stored rows of the modules not "
+                        "chosen: for a change that cannot touch them (every process keeps its date)")
     parser.add_argument("--scale", type=float, default=1.0, help="factor of all sizes; 0.01 to try it out")
     parser.add_argument("--records", type=Path, default=RECORDS)
     parser.add_argument("--output", type=Path, default=OUTPUT)
@@ -87,11 +90,14 @@ def main() -> None:
         sys.exit("\nStopped. What is done is kept; the same command goes on from here.")
 
     found = current(read(options.records), wanted, options.processes)
-    lacking = [name for name in modules if len(found[name]) < options.processes]
+    needed = chosen if options.keep_others else modules
+    found = {name: found[name] for name in needed}
+    lacking = [name for name in needed if len(found[name]) < options.processes]
     if lacking and options.output.resolve() == OUTPUT:
         sys.exit(f"Not written: {', '.join(lacking)} not yet measured {options.processes} times.")
     shown = {name: vars(table) for module in modules.values() for name, table in module.TABLES.items()}
-    report = assemble([record for part in found.values() for record in part], shown)
+    stored = json.loads(OUTPUT.read_text(encoding="utf-8")) if options.keep_others else {}
+    report = assemble([record for part in found.values() for record in part], shown, stored)
     options.output.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     print(f"Written to {options.output}; the processes took {report['minutes']} minutes.")
 
@@ -262,17 +268,24 @@ def current(records: list[dict], wanted: dict[str, str], processes: int) -> dict
 # --- what is stored ---
 
 
-def assemble(records: list[dict], shown: dict[str, dict]) -> dict:
-    """The content of results.json: how it was measured, and the rows of every table."""
+def assemble(records: list[dict], shown: dict[str, dict], stored: dict | None = None) -> dict:
+    """The content of results.json: how it was measured, and the rows of every table.
+
+    A module without a record keeps what ``stored``, an earlier report, has of it.
+    """
+    stored = stored or {}
     busy = [{key: record[key] for key in ("module", "process", "started", "load_average_before",
                                           "others_share", "seconds")} for record in records]
+    measured = {row["module"] for row in busy}
+    busy = [row for row in stored.get("processes", []) if row["module"] not in measured] + busy
     report = {
         "note": "Every ratio: median over the processes of waiting time by that of the base, and its range; "
                 "above 1 is slower than the base. ms and cpu_ms: medians of a call's waiting and CPU time.",
-        "versions": {name: what for record in records for name, what in record["versions"].items()},
+        "versions": stored.get("versions", {})
+                    | {name: what for record in records for name, what in record["versions"].items()},
         "cores": records[0]["cores"] if records else os.cpu_count(),
         "threads": THREADS,
-        "missing": ratios.missing(records),
+        "missing": stored.get("missing", {}) | ratios.missing(records),
         "others_share": {"median": median(row["others_share"] for row in busy),
                          "largest": max(row["others_share"] for row in busy)} if busy else None,
         "minutes": round(sum(row["seconds"] for row in busy) / 60, 1),
@@ -280,10 +293,10 @@ def assemble(records: list[dict], shown: dict[str, dict]) -> dict:
     }
     for table, rows in ratios.aggregate(records, shown).items():
         *above, last = table.split(".")
-        place = report
+        place, before = report, stored
         for part in above:
-            place = place.setdefault(part, {})
-        place[last] = rows
+            place, before = place.setdefault(part, {}), before.get(part, {})
+        place[last] = rows or before.get(last, [])
     return {**report, "processes": busy}
 
 

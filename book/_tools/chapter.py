@@ -4,6 +4,7 @@ The one place that knows how a chapter is written down. Which chapters there are
 stands in `_toc.yml`.
 """
 
+import ast
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,7 +14,7 @@ import yaml
 
 import fingerprint
 from environment import CHAPTERS, ROOT, Stop
-from reading_time import WORDS_PER_LINE
+from reading_time import words_read
 
 TIME_LINE = re.compile(
     r"^\*\*Time:\*\* about (\d+) minutes to read, (\d+) seconds to run\.$", re.MULTILINE
@@ -28,10 +29,15 @@ MARK = re.compile(
 END = "Three sentences to remember"  # the first of the closing sections
 
 
+def contents():
+    """{caption: entries} of every part of `_toc.yml`; an entry has a file, and perhaps sections."""
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    return {part["caption"]: part["chapters"] for part in toc["parts"]}
+
+
 def parts():
     """{caption: names of its chapters} of the parts that have chapters, in the order of the book."""
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    listed = {part["caption"]: [entry["file"] for entry in part["chapters"]] for part in toc["parts"]}
+    listed = {caption: [entry["file"] for entry in entries] for caption, entries in contents().items()}
     chapters = {
         caption: [file.removeprefix("chapters/") for file in files if file.startswith("chapters/")]
         for caption, files in listed.items()
@@ -42,6 +48,31 @@ def parts():
 def names():
     """The chapters in the order of the book."""
     return [name for part in parts().values() for name in part]
+
+
+def label(name):
+    """What a reference in the book calls a chapter.
+
+    >>> label("first_look")
+    'chapter-first-look'
+    """
+    return f"chapter-{name.replace('_', '-')}"
+
+
+def said(notebook):
+    """(name, index of the cell, text) of each number that a notebook's outputs hand to its text.
+
+    >>> metadata, told = {"scrapbook": {"name": "a-b"}}, {"application/papermill.record/text/plain": "'12'"}
+    >>> cell = nbformat.v4.new_code_cell('plots.say("a-b", 12)')
+    >>> cell.outputs = [nbformat.v4.new_output("display_data", told, metadata=metadata)]
+    >>> list(said(nbformat.v4.new_notebook(cells=[cell])))
+    [('a-b', 0, '12')]
+    """
+    for index, cell in enumerate(notebook.cells):
+        for output in cell.get("outputs", []):
+            name = output.get("metadata", {}).get("scrapbook", {}).get("name")
+            if name:
+                yield name, index, ast.literal_eval(output["data"]["application/papermill.record/text/plain"])
 
 
 class Chapter:
@@ -68,7 +99,7 @@ class Chapter:
     @property
     def label(self):
         """What a reference in the book calls it."""
-        return f"chapter-{self.name.replace('_', '-')}"
+        return label(self.name)
 
     @property
     def opening(self):
@@ -123,7 +154,7 @@ class Chapter:
         for cell in self.notebook.cells[1:]:
             if cell.cell_type == "code":
                 if heading:
-                    words[heading] += WORDS_PER_LINE * len(cell.source.splitlines())
+                    words[heading] += words_read(cell)
                 continue
             for part in re.split(r"^(?=## )", cell.source, flags=re.MULTILINE):
                 found = re.match(r"## (.*)", part)
@@ -150,6 +181,16 @@ class Chapter:
 # ----------------------------------------------------------------------------------------------- exercises
 
 
+def checked_as(label):
+    """What `check` calls the exercise of a label.
+
+    >>> checked_as("ex-decay-formula-1")
+    'decay_formula-1'
+    """
+    chapter, _, number = label.removeprefix("ex-").rpartition("-")
+    return f"{chapter.replace('-', '_')}-{number}"
+
+
 @dataclass
 class Exercise:
     """One exercise as the chapter prints it; `cell` is the one with `answer = None`, if there is one."""
@@ -163,9 +204,8 @@ class Exercise:
 
     @property
     def name(self):
-        """What `check` calls it: decay_formula-1 for ex-decay-formula-1."""
-        chapter, _, number = self.label.removeprefix("ex-").rpartition("-")
-        return f"{chapter.replace('-', '_')}-{number}"
+        """What `check` calls it."""
+        return checked_as(self.label)
 
     @property
     def stars(self):

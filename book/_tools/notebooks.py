@@ -157,9 +157,10 @@ def normalise(notebook, seconds):
         cell.id = name if seen[name] == 1 else f"{name}-{seen[name]}"
         if cell.cell_type == "code":
             cell.outputs = _merged(cell.outputs)
-            # cells that only hand numbers to the text are run and compared, but not shown on the page
+            # cells that only hand numbers to the text are folded; each number on the page leads to its line
             if all(line.startswith("plots.say(") for line in cell.source.splitlines()):
-                cell.metadata["tags"] = sorted({*cell.metadata.get("tags", []), "remove-cell"})
+                cell.metadata["tags"] = sorted({*cell.metadata.get("tags", []), "hide-input"})
+                cell.metadata.setdefault("mystnb", {}).setdefault("code_prompt_show", "Numbers of the text")
     opening = notebook.cells[0]
     opening.source = TIME_LINE.sub(lambda _: time_line(notebook, seconds), opening.source)
 

@@ -6,6 +6,8 @@ import re
 from docutils import nodes
 
 GLOSSARY = "book/glossary"
+#: What a definition begins with: the term in Chinese. A box with English text leaves it to the glossary.
+CHINESE_TERM = re.compile("^[^。]*。 ?")
 TERM = re.compile(r'(<a class="reference internal" href="[^"]*#(term-[^"]+)")(?=>)')
 
 
@@ -14,7 +16,9 @@ def definitions(env):
     if not hasattr(env, "book_definitions"):
         env.book_definitions = {}
         for item in env.get_doctree(GLOSSARY).findall(nodes.definition_list_item):
-            text = " ".join(item.next_node(nodes.definition).astext().split())
+            meaning = item.next_node(nodes.definition).next_node(nodes.paragraph)  # without its first use
+            text = " ".join(meaning.astext().split())
+            text = CHINESE_TERM.sub("", text)
             for term in item.findall(nodes.term):
                 env.book_definitions.update(dict.fromkeys(term["ids"], text))
     return env.book_definitions

@@ -4,17 +4,25 @@ import math
 
 WORDS_PER_MINUTE = 200
 WORDS_PER_LINE = 8  # a line of code costs as much as eight words of prose
+FOLDED = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
+
+
+def words_read(cell):
+    """Words of a cell as a reader meets it: code that is folded away is not read."""
+    if cell.cell_type == "markdown":
+        return len(cell.source.split())
+    folded = FOLDED & set(cell.metadata.get("tags", []))
+    return 0 if folded else WORDS_PER_LINE * len(cell.source.splitlines())
 
 
 def reading_minutes(notebook):
     """Minutes to read a chapter, to the next five; worked solutions are left out."""
-    words = 0
+    total = 0
     solution = False
     for cell in notebook.cells:
         solution = solution or "{solution-start}" in cell.source
         if not solution:
-            prose = cell.cell_type == "markdown"
-            words += len(cell.source.split()) if prose else WORDS_PER_LINE * len(cell.source.splitlines())
+            total += words_read(cell)
         if "{solution-end}" in cell.source:
             solution = False
-    return max(5, 5 * math.ceil(words / WORDS_PER_MINUTE / 5))
+    return max(5, 5 * math.ceil(total / WORDS_PER_MINUTE / 5))

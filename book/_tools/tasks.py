@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
 import environment
 from environment import (
@@ -220,6 +221,12 @@ def export(chapters):
         run([str(PYTHON), str(ROOT / "book/_tools/editions.py"), "export", chapter], "nothing was packed")
 
 
+def grade(folders):
+    """Points for the submitted notebooks below a folder, judged where no submission reaches."""
+    environment.prepare()
+    run([str(PYTHON), str(ROOT / "book/_tools/grade.py"), *folders], "not everything was graded (see above)")
+
+
 def pdf():
     """Print the whole book, solutions at its end, into _build/pdf (needs Chromium or Chrome)."""
     book()
@@ -271,7 +278,7 @@ def benchmark():
     run(seeds, "the repeated trainings stopped; what is done is kept: run the same command again")
     refits = [str(PYTHON), str(ROOT / "book/_measure/refits.py")]
     run(refits, "the refits of the customer-base models stopped: run the same command again")
-    run([str(PYTHON), str(ROOT / "book/_tools/status.py")], "the status page could not be written")
+    run([str(PYTHON), str(ROOT / "book/_tools/speed.py")], "the page on speed could not be written")
     say("Stored. Now `make notebooks` renews the chapters that print the ratios and scores.")
 
 
@@ -289,6 +296,21 @@ def other_versions(which):
     """The tests with the newest versions that fit together, or with the lowest that are promised."""
     environment.prepare()
     run([str(PYTHON), str(ROOT / "book/_tools/versions.py"), which], "not everything passes (see above)")
+
+
+def report(arguments):
+    """A report on a log of your own; its options are those of `python -m interestdecay_lib.report`."""
+    if not arguments or not arguments[0]:
+        raise Stop(
+            "name the log: make report EVENTS=path/to/log.csv; where a column is not found, give its name as "
+            "USER=, TIME=, ITEM=, TYPE= or VALUE=; ONLY= one kind of event, CUT= the first day of the test, "
+            "UNTIL= the first day not observed, OUT= the folder of the report"
+        )
+    environment.prepare()
+    if not any(option.startswith("--out") for option in arguments):
+        arguments = [*arguments, f"--out={BUILD / 'report' / Path(arguments[0]).stem}"]
+    command = [str(PYTHON), "-m", "interestdecay_lib.report", *arguments]
+    sys.exit(subprocess.run(command, env=clean()).returncode)
 
 
 def measure():
@@ -316,6 +338,7 @@ COMMANDS = {
     "student": student,
     "instructor": instructor,
     "export": export,
+    "grade": grade,
     "lab": lab,
     "pdf": pdf,
     "links": links,
@@ -323,6 +346,7 @@ COMMANDS = {
     "benchmark": benchmark,
     "robust": robust,
     "measure": measure,
+    "report": report,
     "clean": clean_up,
     "environment": environment.prepare,
     "browser": lambda: say(browser()),
@@ -332,8 +356,14 @@ COMMANDS = {
 def main(arguments=None):
     parser = argparse.ArgumentParser(description="The commands of the book (make help lists them).")
     parser.add_argument("command", choices=COMMANDS)
-    parser.add_argument("paths", nargs="*", help="notebooks (notebooks), chapters (export, robust)")
-    given = parser.parse_args(arguments)
+    parser.add_argument(
+        "paths",
+        nargs="*",
+        help="notebooks (notebooks), chapters (export, robust), a folder (grade), a log (report)",
+    )
+    given, options = parser.parse_known_args(arguments)
+    if options and given.command != "report":
+        parser.error(f"unrecognized arguments: {' '.join(options)}")
     try:
         if not OLDEST <= sys.version_info[:2] <= NEWEST:
             raise Stop(
@@ -341,7 +371,12 @@ def main(arguments=None):
                 "make {} PYTHON=python3.12".format(*sys.version_info[:2], *OLDEST, *NEWEST, given.command)
             )
         command = COMMANDS[given.command]
-        command(given.paths) if given.command in ("notebooks", "export", "robust") else command()
+        if given.command == "report":
+            command([*given.paths, *options])
+        elif given.command in ("notebooks", "export", "grade", "robust"):
+            command(given.paths)
+        else:
+            command()
     except Stop as stop:
         sys.exit(f"\nStopped: {stop}")
     except KeyboardInterrupt:

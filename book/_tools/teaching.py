@@ -6,10 +6,10 @@ minutes, exercises and questions come from the chapters and quizzes.
 """
 
 import math
-import re
 
 import yaml
 
+import blocks
 import quiz
 from chapter import Chapter, names
 from environment import ROOT, Stop
@@ -18,7 +18,6 @@ from reading_time import WORDS_PER_MINUTE
 
 GUIDE = ROOT / "book/teaching_guide.md"
 FOLDER = ROOT / "book/teaching"
-BLOCK = re.compile(r"(<!-- computed:begin (\w+) -->\n).*?(<!-- computed:end -->)", re.DOTALL)
 MINUTES = {1: 5, 2: 10, 3: 20}  # planned for an exercise, by stars; for discussion 15
 DISCUSSION, QUIZ, OPENING, CLOSING, DEMONSTRATION = 15, 5, 5, 5, 15
 IN_CLASS = 35  # minutes of exercises at most in a lesson of 90; the others are left for home
@@ -190,8 +189,7 @@ def lessons():
 
 def page(text):
     """The guide with its computed blocks renewed."""
-    made = {"weeks": weeks, "days": days, "lessons": lessons}
-    return BLOCK.sub(lambda match: match[1] + "\n" + made[match[2]]() + "\n" + match[3], text)
+    return blocks.renew(text, {"weeks": weeks(), "days": days(), "lessons": lessons()})
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import numpy as np
 from interestdecay_lib import datasets, decay
 from interestdecay_lib.checks import Exercise, Mistake
 
-# Behaviour on days 1 to 10: 004_5cb97d35d72de7f7.txt, section 5.2.
+# Behaviour on days 1 to 10: article E, section 5.2.
 _DAY = np.arange(1, 11)
 _BEHAVIOUR = np.array([0.5, 0.8, 0.6, 0.9, 0.3, 0.7, 0.4, 0.6, 0.8, 0.2])
 

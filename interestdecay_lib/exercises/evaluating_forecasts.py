@@ -37,10 +37,10 @@ def _two_forecasts():
     from interestdecay_lib import baselines, tasks
     from interestdecay_lib.datasets import load_cdnow
 
-    task = tasks.purchase_task(load_cdnow(sample=True), "1997-10-01", 39, 39, half_lives=[12])
+    task = tasks.event_task(load_cdnow(sample=True), "1997-10-01", 39, 39, half_lives=[12])
     train, _, test = (task.take(rows) for rows in tasks.split_users(task))
     models = baselines.FrequencyOnly(), baselines.DecayedCount([12])
-    return test.bought, *(model.fit(train).predict(test).p for model in models)
+    return test.returned, *(model.fit(train).predict(test).p for model in models)
 
 
 @cache
@@ -72,11 +72,11 @@ def _width(by_customer: bool) -> float:
 @cache
 def _shares() -> tuple[float, float]:
     from interestdecay_lib.datasets import load_cdnow
-    from interestdecay_lib.tasks import purchase_task
+    from interestdecay_lib.tasks import event_task
 
     log = load_cdnow()
-    old, new = (purchase_task(log, cut, 13, 39) for cut in ("1997-04-02", "1998-04-01"))
-    return float(old.bought.mean()), float(new.bought.mean())
+    old, new = (event_task(log, cut, 13, 39) for cut in ("1997-04-02", "1998-04-01"))
+    return float(old.returned.mean()), float(new.returned.mean())
 
 
 EXERCISES = {
@@ -141,7 +141,8 @@ EXERCISES = {
             Mistake(lambda: 100 * float(np.average(np.abs(_GAP), weights=_SIZE)),
                     "That is in percent; give a number between 0 and 1."),
         ],
-        explain="The worst group, of 20 customers, hardly counts: an ECE hides small groups.",
+        explain="The worst group, 20 of the 400 customers, makes nearly a quarter of it; and yet the mean "
+                "does not show that for these 20 the forecast is wrong by 15 points.",
     ),
     "evaluating_forecasts-5": Exercise(
         answer=lambda: np.array(_paired()),

@@ -3,10 +3,14 @@
 import math
 from functools import cache
 
+from scipy import stats
+from scipy.optimize import brentq
+
 from interestdecay_lib import counts, datasets, fitting
 from interestdecay_lib.checks import Exercise, Mistake
 
 _LN2 = math.log(2)
+_CHI2 = float(stats.chi2.ppf(0.95, 1))
 _THREE_QUARTERS = math.log(120 / 90)  # how far the log rate falls from week 1 to week 3
 
 
@@ -27,6 +31,30 @@ def _gains(definition):
 def _share(column="gain", above="Hyperbolic", below="BiExponential", definition="hazard_since_last"):
     table = _gains(definition)
     return 100 * table.loc[above, column] / table.loc[below, column]
+
+
+def _ends(purchases, customers, drop=_CHI2 / 2):
+    """Rates per customer whose Poisson log likelihood lies ``drop`` below its maximum."""
+    best = purchases / customers
+
+    def fall(rate):
+        return purchases * math.log(best / rate) - customers * (best - rate) - drop
+
+    return brentq(fall, best / 10, best), brentq(fall, best, 10 * best)
+
+
+def _width(*args, **kwargs):
+    low, high = _ends(*args, **kwargs)
+    return high - low
+
+
+def _factor(d):
+    return 0.9 ** (-1 / d) - 1
+
+
+def _at_half(d):
+    """After how many times S half is left, when a power d of time says that 90 % are left after S."""
+    return (2 ** (1 / d) - 1) / _factor(d)
 
 
 EXERCISES = {
@@ -57,6 +85,37 @@ EXERCISES = {
         explain="No likelihood has to be maximised here: the curve goes through both counts.",
     ),
     "fitting_decay-2": Exercise(
+        answer=lambda: _width(72, 27),
+        unit="purchases per customer and week",
+        rtol=1e-2,
+        mistakes=[
+            Mistake(
+                lambda: _width(8, 3),
+                "That is the width for three customers: the best rate is the same, the evidence is not.",
+            ),
+            Mistake(
+                lambda: _width(8, 3) / 9,
+                "Nine times the customers make it a third as wide: it shrinks with the root of their number.",
+            ),
+            Mistake(lambda: _width(72, 27) / 2, "That is half of it; asked is the width, from end to end."),
+            Mistake(lambda: _ends(72, 27)[1], "That is the upper end; asked is the width."),
+            Mistake(lambda: _ends(72, 27)[0], "That is the lower end; asked is the width."),
+            Mistake(
+                lambda: 27 * _width(72, 27),
+                "That is for all 27 together; asked is purchases per customer and week.",
+            ),
+            Mistake(
+                lambda: _width(72, 27, drop=_CHI2),
+                "The log likelihood may fall by half of the chi-square number, not by all of it.",
+            ),
+            Mistake(
+                lambda: _width(72, 3),
+                "The 72 purchases came from 27 customers, not from three.",
+            ),
+        ],
+        explain="Nine times the customers, about a third of the width: that is the root at work.",
+    ),
+    "fitting_decay-3": Exercise(
         answer=lambda: _half_life("hazard_since_last"),
         unit="weeks",
         rtol=2e-3,
@@ -93,7 +152,7 @@ EXERCISES = {
         ],
         explain="A tenth of the customers, nearly the same estimate, and an interval three times as wide.",
     ),
-    "fitting_decay-3": Exercise(
+    "fitting_decay-4": Exercise(
         answer=_share,
         unit="per cent",
         rtol=2e-2,
@@ -121,78 +180,37 @@ EXERCISES = {
         ],
         explain="Two parameters get most of what four get, under this clock.",
     ),
-    "fitting_decay-4": Exercise(
-        answer=lambda: 1 / (1 + math.exp(0)),
-        atol=1e-3,
-        mistakes=[
-            Mistake(lambda: 0, "It should be near zero, but the formula says otherwise: put I = 0 into it."),
-            Mistake(lambda: 1, "e to the power 0 is 1, not 0."),
-            Mistake(
-                lambda: 1 / (1 + math.exp(2.5)),
-                "That uses an intercept; the printed formula has none.",
-            ),
-            Mistake(lambda: 1 / (1 + math.exp(-1)), "That is I = 1 with alpha = 1; asked is I = 0."),
-            Mistake(lambda: 1 / (1 + math.exp(1)), "That is alpha I = -1; asked is I = 0."),
-            Mistake(lambda: 50, "That is in per cent; asked is a probability between 0 and 1."),
-        ],
-        explain="A formula without an intercept cannot say that somebody is unlikely to click.",
-    ),
     "fitting_decay-5": Exercise(
-        answer=lambda: 14.0,
-        unit="weeks",
+        answer=lambda: 10 * _at_half(0.3),
+        unit="days",
+        rtol=1e-2,
         mistakes=[
             Mistake(
-                lambda: 14 * _LN2, "The hazard is hyperbolic in t, not exponential with time constant alpha."
-            ),
-            Mistake(lambda: 28, "The denominator doubles when t is as large as alpha, not twice as large."),
-            Mistake(lambda: 7, "alpha + t must double: set it equal to two alpha and solve for t."),
-            Mistake(
-                lambda: 14 / 0.36,
-                "That is one over the hazard at the start, the mean gap of an average rate.",
-            ),
-            Mistake(lambda: 0.36 / 14, "That is the hazard at the start, per week."),
-            Mistake(
-                lambda: 0.36 / 28, "That is half of the hazard at the start; asked is when it is reached."
+                lambda: 10 * _LN2 / math.log(1 / 0.9),
+                "That is the colleague's number: right for an exponential, not for a power.",
             ),
             Mistake(
-                lambda: 14 * (2 ** (1 / 0.36) - 1),
-                "That is when half of the customers are still silent; asked is the hazard.",
+                lambda: 10 * _at_half(0.5),
+                "That takes d = 1/2, as version 5 of the program does; this learner's is 0.3.",
             ),
-            Mistake(lambda: 98, "That is in days; asked is weeks."),
+            Mistake(
+                lambda: 10 * _at_half(0.1542),
+                "That takes the d with which version 6 begins; this learner's is 0.3.",
+            ),
+            Mistake(lambda: _at_half(0.3), "That is how many times S it takes; multiply by the ten days."),
+            Mistake(
+                lambda: 10 * (2 ** (1 / 0.3) - 1),
+                "F is missing: 1 + F t / S must reach 2 to the power 1/d.",
+            ),
+            Mistake(
+                lambda: 10 * 2 ** (1 / 0.3) / _factor(0.3),
+                "The 1 in 1 + F t / S has to be subtracted before you divide by F.",
+            ),
+            Mistake(
+                lambda: 10 * (2**0.3 - 1) / _factor(0.3),
+                "The power is -d, so its inverse is 1/d, not d.",
+            ),
         ],
-        explain="The half-life is alpha, whatever gamma: it measures differences, not forgetting.",
-    ),
-    "fitting_decay-6": Exercise(
-        answer=lambda: 400 * (0.12 * 1.96 / 0.10) ** 2,
-        unit="clicks",
-        rtol=0.05,
-        mistakes=[
-            Mistake(
-                lambda: 400 * (0.12 / 0.10) ** 2,
-                "That makes one standard error 10 %; a 95 % interval reaches 1.96 of them to each side.",
-            ),
-            Mistake(
-                lambda: 400 * (0.12 * 1.96 / 0.10),
-                "The error shrinks with the square root of the clicks, so the clicks grow with the square.",
-            ),
-            Mistake(
-                lambda: 400 * math.sqrt(0.12 * 1.96 / 0.10),
-                "The wrong way round: clicks grow with the square of the factor, not with its root.",
-            ),
-            Mistake(
-                lambda: 400 * (0.12 * 1.96 / 0.05) ** 2,
-                "10 % to each side, not 10 % from end to end.",
-            ),
-            Mistake(
-                lambda: 400 * ((0.12 * 1.96 / 0.10) ** 2 - 1),
-                "Those are the clicks still missing; asked is how many are needed in all.",
-            ),
-            Mistake(
-                lambda: 400 * (0.12 * 1.645 / 0.10) ** 2,
-                "1.645 standard errors make a 90 % interval, not 95 %.",
-            ),
-            Mistake(lambda: 400 * 0.10 / 0.12, "A smaller error needs more clicks, not fewer."),
-        ],
-        explain="More than five times the pilot, for an interval that is not yet narrow.",
+        explain="Three times the colleague's number, and nobody looked so far out: both continue a curve.",
     ),
 }

@@ -57,9 +57,9 @@ def _auc(target: np.ndarray, score: pd.Series) -> float:
 @cache
 def _late_gain(horizon_weeks: int = 4, days: int = 7) -> float:
     log = load_cdnow()
-    task = tasks.purchase_task(log, _CUT, horizon_weeks, history_weeks=39)
-    late = tasks.purchase_features(log, _CUT + pd.Timedelta(days=days)).loc[task.users, "weeks_since_last"]
-    return _auc(task.bought, -late) - _auc(task.bought, -task.features["weeks_since_last"])
+    task = tasks.event_task(log, _CUT, horizon_weeks, history_weeks=39)
+    late = tasks.event_features(log, _CUT + pd.Timedelta(days=days)).loc[task.users, "weeks_since_last"]
+    return _auc(task.returned, -late) - _auc(task.returned, -task.features["weeks_since_last"])
 
 
 def _silent_share(look_ahead: bool = False, through_the_cut: bool = False, days: int = 91) -> float:

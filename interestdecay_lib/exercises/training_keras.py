@@ -30,14 +30,18 @@ def _test_counts() -> tuple[np.ndarray, float]:
     """Purchases of the test customers, and the mean of the training customers."""
     from interestdecay_lib import datasets, tasks
 
-    task = tasks.purchase_task(datasets.load_cdnow(), "1997-10-01", 39, 39)
+    task = tasks.event_task(datasets.load_cdnow(), "1997-10-01", 39, 39)
     train, _, test = tasks.split_users(task)
-    return task.purchases[test].astype(float), float(task.purchases[train].mean(dtype=float))
+    return task.counts[test].astype(float), float(task.counts[train].mean(dtype=float))
 
 
 def _mae_gain() -> float:
     counts, mean = _test_counts()
     return float(np.abs(counts - mean).mean() - counts.mean())
+
+
+def _report(mean: float, sd: float, trainings: int = 4) -> dict[str, float]:
+    return {"mean": mean, "sd": sd, "se": sd / np.sqrt(trainings)}
 
 
 EXERCISES = {
@@ -176,27 +180,31 @@ EXERCISES = {
         explain="By MAE, saying that nobody ever comes back beats knowing the right average.",
     ),
     "training_keras-7": Exercise(
-        answer=lambda: {"mean": _SEEDS.mean(), "sd": _SEEDS.std(ddof=1)},
+        answer=lambda: _report(_SEEDS.mean(), _SEEDS.std(ddof=1)),
         unit="nats",
         rtol=5e-4,
         atol=2e-5,
         mistakes=[
             Mistake(
-                lambda: {"mean": _SEEDS.mean(), "sd": _SEEDS.std()},
+                lambda: _report(_SEEDS.mean(), _SEEDS.std()),
                 "Four seeds are a sample: divide by 3, not by 4 (ddof=1).",
             ),
             Mistake(
-                lambda: {"mean": _SEEDS.mean(), "sd": _SEEDS.std(ddof=1) / 2},
-                "That is the standard error of the mean; asked is the spread of a single training run.",
+                lambda: _report(_SEEDS.mean(), _SEEDS.std(ddof=1), trainings=1),
+                "The standard error is smaller than the standard deviation: the mean of k trainings varies "
+                "less than one of them, by the root of k.",
             ),
             Mistake(
-                lambda: {"mean": _SEEDS.min(), "sd": _SEEDS.std(ddof=1)},
+                lambda: _report(_SEEDS.mean(), _SEEDS.std(ddof=1), trainings=16),
+                "Divide the standard deviation by the root of the number of seeds, not by the number.",
+            ),
+            Mistake(
+                lambda: _report(_SEEDS.min(), _SEEDS.std(ddof=1)),
                 "That is the best seed. Reporting it alone is choosing on the test customers.",
             ),
-            Mistake(
-                lambda: {"mean": _SEEDS.mean(), "sd": _SEEDS.var(ddof=1)}, "Take the root of the variance."
-            ),
+            Mistake(lambda: _report(_SEEDS.mean(), _SEEDS.var(ddof=1)), "Take the root of the variance."),
         ],
-        explain="A difference smaller than this spread is a matter of luck with the seed.",
+        explain="The standard deviation tells how far one more training may lie; it stays as it is with more "
+        "seeds. How well their mean is known is the standard error, and it shrinks.",
     ),
 }

@@ -65,7 +65,8 @@ def test_a_hint_is_folded_and_its_formula_whole_where_jupyter_renders_it():
 
 
 def test_steps_of_a_hint_are_folds_within_folds():
-    source = "`````{admonition} Hint 1: a\n:class: dropdown\nA\n\n````{admonition} Hint 2: b\n:class: dropdown\n"
+    source = "`````{admonition} Hint 1: a\n:class: dropdown\nA\n\n"
+    source += "````{admonition} Hint 2: b\n:class: dropdown\n"
     made = plain.text(source + "```python\nx = ...\n```\n````\n`````", NOTHING)
     inner = "<details><summary>Hint 2: b</summary>\n\n```python\nx = ...\n```\n\n</details>"
     assert made == f"<details><summary>Hint 1: a</summary>\n\nA\n\n{inner}\n\n</details>"

@@ -10,7 +10,7 @@ FURTHER_HINT = re.compile(r"^(`{5,})\{admonition\} Hint 2.*?^\1$", re.MULTILINE 
 
 
 def words_read(cell):
-    """Words of a cell as a reader meets it: code that is folded away and hints after the first are not read."""
+    """Words of a cell as a reader meets it: folded code and the further steps of a hint are not read."""
     if cell.cell_type == "markdown":
         return len(FURTHER_HINT.sub("", cell.source).split())
     folded = FOLDED & set(cell.metadata.get("tags", []))

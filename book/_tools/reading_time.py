@@ -6,7 +6,7 @@ import re
 WORDS_PER_MINUTE = 200
 WORDS_PER_LINE = 8  # a line of code costs as much as eight words of prose
 FOLDED = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
-FURTHER_HINT = re.compile(r"^(`{5,})\{admonition\} Hint 2.*?^\1$", re.MULTILINE | re.DOTALL)
+FURTHER_HINT = re.compile(r"^(`{5,})\{admonition\} Hint 2.*?^\1\n`+$", re.MULTILINE | re.DOTALL)
 
 
 def words_read(cell):

@@ -29,10 +29,25 @@ def hints(exercise):
 
 
 def statements(code):
-    """What leads to the answer: no assertions, nothing after it."""
+    """What leads to the answer: no assertions, nothing that only these need, nothing after it."""
     body = ast.parse(code).body
     ends = [place for place, one in enumerate(body) if ast.unparse(one).startswith("answer = ")]
-    return [one for one in body[: ends[-1] + 1 if ends else None] if not isinstance(one, ast.Assert)]
+    needed, kept = {"answer"}, []
+    for one in reversed(body[: ends[-1] + 1 if ends else None]):
+        made = {name for target in getattr(one, "targets", []) for name in _names(target)}
+        if not isinstance(one, ast.Assert) and (not made or made & needed or not ends):
+            needed |= _names(one)
+            kept.insert(0, one)
+    return kept
+
+
+def _names(node):
+    return {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+
+
+def with_gaps(prose, text):
+    """Whether prose is the beginning of a text, some of its words left out."""
+    return re.match(r"\S.*?".join(map(re.escape, prose.split("…"))), text, re.DOTALL)
 
 
 def gap(node):
@@ -95,13 +110,14 @@ def test_the_third_step_is_the_solution_with_gaps(name):
     for exercise in chapter(name).exercises:
         third = hints(exercise)[0]["third"]
         if exercise.solution_code:
-            code = re.fullmatch(r"```python\n(.*)\n```", third, re.DOTALL)[1]
+            prose, code = re.fullmatch(r"(.*?)(?:\n\n)?```python\n(.*)\n```", third, re.DOTALL).groups()
             assert gaps(code) >= 1, exercise.name
             assert fits(ast.parse(code).body, statements(exercise.solution_code)), exercise.name
+            assert code != "answer = ..." or "…" in prose, f"{exercise.name}: a gap alone helps nobody"
+            assert with_gaps(prose, exercise.solution_text), exercise.name
         else:
-            parts = [re.escape(part) for part in third.split("…")]
-            assert len(parts) >= 3, exercise.name
-            assert re.fullmatch(r"\S.*?".join(parts), exercise.solution_text, re.DOTALL), exercise.name
+            assert third.count("…") >= 2, exercise.name
+            assert with_gaps(third, exercise.solution_text), exercise.name
 
 
 @each_chapter
@@ -121,6 +137,16 @@ def test_no_hint_gives_the_answer_away(name):
 )
 def test_a_gap_stands_for_one_expression(hint, same):
     assert fits(ast.parse(hint).body, statements("a = f(1, 2)\nassert a")) is same
+
+
+def test_what_only_an_assertion_needs_is_no_part_of_a_solution():
+    kept = statements("a = 1\nb = a\nc = 2\nassert c\nanswer = b\nd = answer")
+    assert [ast.unparse(one) for one in kept] == ["a = 1", "b = a", "answer = b"]
+
+
+def test_words_left_out_of_a_text():
+    assert with_gaps("It is … and …", "It is so and not otherwise.")
+    assert not with_gaps("It is … or …", "It is so and not otherwise.")
 
 
 def test_a_number_of_the_key_is_found():

@@ -97,7 +97,7 @@ def test_exercises_have_hint_solution_and_check(name):
         if "for discussion" not in text.split(label)[1].split("{exercise-end}")[0]:
             assert f"{name}-{number}" in known
             assert code.count(f'check("{name}-{number}"') == 2, "one cell for the reader, one in the solution"
-    assert text.count("{admonition} Hint") >= len(exercises(name))
+    assert text.count("{admonition} Hint 1: ") == len(exercises(name))
 
 
 @each_chapter

@@ -493,6 +493,18 @@ def test_the_search_index_knows_no_word_of_a_solution(built):
 
 
 @pytest.mark.page
+def test_the_teaching_guide_is_not_for_students(built):
+    belief = "Two curves with one half-life are nearly the same curve."
+    assert belief in (tasks.HTML / "book/teaching_guide.html").read_text(encoding="utf-8")
+    assert not (built / "html/book/teaching_guide.html").exists()
+    pages = [*(built / "html").rglob("*.html"), built / "html/searchindex.js"]
+    assert len(pages) > 20
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        assert belief not in text and "teaching_guide" not in text, page
+
+
+@pytest.mark.page
 def test_the_students_pages_keep_exercises_and_hints(built):
     for name in NAMES:
         page = (built / f"html/chapters/{name}.html").read_text(encoding="utf-8")

@@ -745,7 +745,7 @@ def test_a_chapter_can_be_walked_by_headings_and_folds(tab, address, name):
     assert tab.get_by_role("heading", name="Quick questions").count() == 1
     numbers = [re.match(r"Exercise ([\d.]+)", title)[1] for title in titles]
     for number in numbers:
-        for what in (f"Show hint, exercise {number}", f"Show solution, exercise {number}"):
+        for what in (f"Show hint 1: the idea, exercise {number}", f"Show solution, exercise {number}"):
             assert tab.get_by_role("button", name=what, exact=True).count() >= 1, what
     solution = tab.get_by_role("button", name=f"Show solution, exercise {numbers[0]}")
     solution.focus()

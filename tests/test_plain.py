@@ -31,7 +31,8 @@ def test_what_a_chapter_says_stands_in_its_plain_form(name):
         assert value in text
     for exercise in chapter(name).exercises:
         assert re.search(rf"^### Exercise \d+\.\d+ {re.escape(exercise.title)}$", text, re.MULTILINE)
-    assert text.count("<details><summary>Hint</summary>") == len(chapter(name).exercises)
+    steps = re.findall(r"<details><summary>Hint (\d): [^<]+</summary>", text)
+    assert steps == list("123") * len(chapter(name).exercises)
     equations = re.findall(r"^```\{math\}$", source, re.MULTILINE)
     assert len(re.findall(r"^\$\$$", text, re.MULTILINE)) >= 2 * len(equations)
     captions = [cell for cell in chapter(name).notebook.cells if "'caption'" in str(cell.metadata)]
@@ -61,6 +62,14 @@ def test_a_hint_is_folded_and_its_formula_whole_where_jupyter_renders_it():
     html = markdown2html_mistune(made)
     assert re.search(r"<details>\s*<summary>Hint</summary>", html) and "<strong>half</strong>" in html
     assert "$$\na_1/2\n$$" in html and "</details>" in html
+
+
+def test_steps_of_a_hint_are_folds_within_folds():
+    source = "`````{admonition} Hint 1: a\n:class: dropdown\nA\n\n"
+    source += "````{admonition} Hint 2: b\n:class: dropdown\n"
+    made = plain.text(source + "```python\nx = ...\n```\n````\n`````", NOTHING)
+    inner = "<details><summary>Hint 2: b</summary>\n\n```python\nx = ...\n```\n\n</details>"
+    assert made == f"<details><summary>Hint 1: a</summary>\n\nA\n\n{inner}\n\n</details>"
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@
       if (!button) return;
       const said = title.textContent.trim();
       const solution = box.classList.contains("solution");
-      const what = solution ? said.replace(/^Solution to\s*/, "solution, ") : [said, said === "Hint" && exercise].filter(Boolean).join(", ");
+      const what = solution ? said.replace(/^Solution to\s*/, "solution, ") : [said, /^Hint\b/.test(said) && exercise].filter(Boolean).join(", ");
       const name = () => {
         const text = `${button.dataset.toggleHint} ${what.charAt(0).toLowerCase()}${what.slice(1)}`;
         if (button.getAttribute("aria-label") !== text) button.setAttribute("aria-label", text);

@@ -190,8 +190,9 @@ def answer_key():
     """Markdown: every exercise with its points, answer, tolerance, typical mistakes and marking notes."""
     parts = [
         "(answer-key)=\n# Answer key\n",
-        "Computed when this edition was made. An answer within the tolerance gets full points, one within "
-        "ten times the tolerance half of them (rounded too early). A typical mistake gets none from `check`; "
+        "Computed when this edition was made. An answer within the tolerance gets full points, and so does "
+        "the right number rounded to three digits, unless it is whole or its tolerance is narrower; "
+        "rounded to two digits it gets half of them. A typical mistake gets none from `check`; "
         "give part of the points by hand where the way is right and only the unit or the last step is wrong."
         "\n",
     ]
@@ -270,6 +271,8 @@ def pages(folder, solutions, chapters=None, extra=None):
     for path, text in (extra or {}).items():
         (source / path).write_text(text, encoding="utf-8")
         toc = toc.rstrip("\n") + f"\n      - file: {Path(path).with_suffix('')}\n"
+    if not solutions:
+        toc = _without_guide(source, toc)
     (source / "_config.yml").write_text(config, encoding="utf-8")
     (source / "_toc.yml").write_text(toc, encoding="utf-8")
     for name in chapters or names():
@@ -295,6 +298,16 @@ def pages(folder, solutions, chapters=None, extra=None):
     built.replace(folder / "html")
     shutil.rmtree(source)
     log.unlink()
+
+
+def _without_guide(source, toc):
+    """Take the teaching guide out of the students' pages: it tells what each exercise is after."""
+    (source / "book/teaching_guide.md").unlink()
+    for page in source.glob("book/*.md"):
+        text = page.read_text(encoding="utf-8")
+        named = re.sub(r"\{ref\}`(?:[^`<]*<)?teaching-guide>?`", "teaching guide", text)
+        page.write_text(named, encoding="utf-8")
+    return toc.replace("      - file: book/teaching_guide\n", "")
 
 
 def student(folder=BUILD / "student"):

@@ -19,8 +19,8 @@ FOOTER = (
 
 # Worked solutions move behind the last page, in the order of their chapters; links stay inside the one page.
 PREPARE = """() => {
-  // on one page the code cells of all chapters share their ids: a number leads to its line on the pages alone
-  document.querySelectorAll('a.number.reference').forEach((link) => { link.replaceWith(...link.childNodes); });
+  // the code cells of all chapters share their ids here, so a number leads to its line on the pages alone
+  document.querySelectorAll('a.number.reference').forEach((link) => link.replaceWith(...link.childNodes));
   document.querySelectorAll('a[href*="#"]').forEach((link) => { link.setAttribute('href', link.hash); });
   document.querySelectorAll('details').forEach((fold) => { fold.open = true; });
   document.querySelectorAll('.toggle-hidden').forEach((box) => box.classList.remove('toggle-hidden'));

@@ -1,16 +1,18 @@
 """How long a chapter takes to read."""
 
 import math
+import re
 
 WORDS_PER_MINUTE = 200
 WORDS_PER_LINE = 8  # a line of code costs as much as eight words of prose
 FOLDED = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
+FURTHER_HINT = re.compile(r"^(`{5,})\{admonition\} Hint 2.*?^\1\n`+$", re.MULTILINE | re.DOTALL)
 
 
 def words_read(cell):
-    """Words of a cell as a reader meets it: code that is folded away is not read."""
+    """Words of a cell as a reader meets it: folded code and the further steps of a hint are not read."""
     if cell.cell_type == "markdown":
-        return len(cell.source.split())
+        return len(FURTHER_HINT.sub("", cell.source).split())
     folded = FOLDED & set(cell.metadata.get("tags", []))
     return 0 if folded else WORDS_PER_LINE * len(cell.source.splitlines())
 

@@ -30,41 +30,33 @@ import difflib
 import hashlib
 import importlib
 import itertools
-import numbers
 import pkgutil
 import unicodedata
 import warnings
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
+from interestdecay_lib._answers import SECONDS, as_numbers, kind
 
 #: Ratios of answer and solution that give a confusion of units away.
 _FACTORS = {
     7.0: "7: days and weeks",
     24.0: "24: hours and days",
     60.0: "60: minutes and hours, or seconds and minutes",
-    3600.0: "3600: seconds and hours",
+    3600.0: "3600: seconds and hours, or 60 the wrong way round",
     86400.0: "86400: seconds and days",
     1000.0: "1000: thousands, or milliseconds and seconds",
     100.0: "100: percent",
     float(np.log(2)): "ln 2: time constant and half-life, or natural and base-2 logarithms",
     float(np.log(10)): "ln 10: natural and base-10 logarithms",
 }
-_TIMES = ("second", "minute", "hour", "day", "week", "month", "year", "step")
-_HUGE = 1_000_000  # entries
-_DURATION = "The answer is a plain number, not a date or duration: divide by the unit asked for."
-_TEXTS = "The answer is made of numbers; yours holds texts."
-#: What an array of another kind is told, by NumPy's letter of its type.
-_NOT_NUMBERS = {
-    "m": _DURATION,
-    "M": _DURATION,
-    "b": "The answer is made of numbers, not of True and False: count or average them?",
-    "c": "The answer is real; yours holds complex numbers.",
-    "U": _TEXTS,
-    "S": _TEXTS,
-}
+_TIMES = (*SECONDS, "month", "year", "step")
+_SHARES = ("share", "probability", "none, 0 to 1")
+_ENOUGH = 3  # significant digits, where the tolerance is not narrower than a thousandth
+_CLOSE = "Close, yet not the right number rounded: digits lost on the way, or another method?"
 RIGHT, NEARLY, WRONG, MISSING, UNKNOWN = "right", "nearly", "wrong", "missing", "unknown"
 
 
@@ -87,9 +79,10 @@ class Exercise:
     unit
         The unit the answer is asked in, for the messages ("days", "weeks", "steps").
     rtol, atol
-        An answer within ``atol + rtol * |right|`` is right; within ten times that, nearly right (rounding).
+        An answer within ``atol + rtol * |right|`` is right. So is the right number rounded to three digits
+        or more, unless it is whole or ``rtol`` is below a thousandth; rounded to two it is nearly right.
     mistakes
-        Typical wrong answers, recognised with the same tolerance.
+        Typical wrong answers, recognised with the same tolerance; of several the nearest.
     explain
         One sentence printed after a right answer: what it means.
     variants
@@ -257,7 +250,7 @@ def _of(exercise: Exercise, numbers_given: Mapping[str, Any]) -> Exercise:
 
 def _find(name: Any) -> Exercise | Feedback:
     if not isinstance(name, str):
-        return Feedback(UNKNOWN, f"The first argument is the exercise's name as text, not {_kind(name)}.")
+        return Feedback(UNKNOWN, f"The first argument is the exercise's name as text, not {kind(name)}.")
     chapter = name.rpartition("-")[0]
     exercise = exercises(chapter).get(name) if chapter in chapters() else None
     return Feedback(UNKNOWN, _unknown(name)) if exercise is None else exercise
@@ -274,23 +267,25 @@ def _judge(exercise: Exercise, right: Any, answer: Any) -> Feedback:
     if isinstance(right, Mapping):
         return _judge_parts(exercise, right, answer)
     if callable(answer):
-        return Feedback(WRONG, "That is a function, not its result: call it, with brackets.")
+        if hasattr(answer, "__name__"):
+            return Feedback(WRONG, "That is a function, not its result: call it, with brackets.")
+        return Feedback(WRONG, f"That is {kind(answer)}, not a number: take the attribute asked for.")
     if isinstance(right, str):
         if not isinstance(answer, str):
-            return Feedback(WRONG, f"The answer is a text, not {_kind(answer)}.")
+            return Feedback(WRONG, f"The answer is a text, not {kind(answer)}.")
         if answer.strip().casefold() == right.strip().casefold():
             return Feedback(RIGHT, _praise(exercise))
         return Feedback(WRONG, _recognised(exercise, answer) or "Not that one. Read the hint and try again.")
     if isinstance(right, bool | np.bool_):
         if not isinstance(answer, bool | np.bool_):
-            return Feedback(WRONG, f"The answer is True or False, not {_kind(answer)}.")
+            return Feedback(WRONG, f"The answer is True or False, not {kind(answer)}.")
         return Feedback(RIGHT, _praise(exercise)) if answer == right else Feedback(WRONG, "The other one.")
     return _judge_numbers(exercise, np.asarray(right, dtype=float), answer)
 
 
 def _judge_parts(exercise: Exercise, right: Mapping, answer: Any) -> Feedback:
     if not isinstance(answer, Mapping):
-        return Feedback(WRONG, f"The answer is a dict with the keys {_keys(right)}, not {_kind(answer)}.")
+        return Feedback(WRONG, f"The answer is a dict with the keys {_keys(right)}, not {kind(answer)}.")
     if set(answer) != set(right):
         return Feedback(WRONG, f"The keys should be {_keys(right)}; yours are {_keys(answer)}.")
     missing = [key for key in right if answer[key] is None]
@@ -299,7 +294,8 @@ def _judge_parts(exercise: Exercise, right: Mapping, answer: Any) -> Feedback:
     recognised = _recognised(exercise, answer)
     worst = Feedback(RIGHT, _praise(exercise))
     for key, value in right.items():
-        part = Exercise(lambda: None, exercise.unit, exercise.rtol, exercise.atol)
+        count = isinstance(value, int | np.integer)  # has no unit beside parts that have one
+        part = Exercise(lambda: None, "" if count else exercise.unit, exercise.rtol, exercise.atol)
         feedback = _judge(part, value, answer[key])
         if feedback.verdict == WRONG:
             return Feedback(WRONG, recognised or f"{key}: {feedback.message}")
@@ -309,7 +305,11 @@ def _judge_parts(exercise: Exercise, right: Mapping, answer: Any) -> Feedback:
 
 
 def _judge_numbers(exercise: Exercise, right: np.ndarray, answer: Any) -> Feedback:
-    numbers_given = _as_numbers(answer, right.shape)
+    if isinstance(answer, list | tuple) and right.ndim:
+        unknown = [k for k, entry in enumerate(answer) if entry is None]
+        if unknown and len(answer) == len(right):
+            return Feedback(MISSING, f"No answer yet at index {unknown}.")
+    numbers_given = as_numbers(answer, right.shape, exercise.unit)
     if isinstance(numbers_given, str):
         return Feedback(WRONG, numbers_given)
     if numbers_given.shape != right.shape:
@@ -317,20 +317,40 @@ def _judge_numbers(exercise: Exercise, right: np.ndarray, answer: Any) -> Feedba
     if np.isnan(numbers_given).any() and not np.isnan(right).any():
         return Feedback(WRONG, "Your answer holds NaN: look for 0/0, the log of 0 or missing data.")
     tolerance = exercise.atol + exercise.rtol * np.abs(right)
-    distance = np.abs(numbers_given - right)
-    if np.all(distance <= tolerance):
+    inside = np.abs(numbers_given - right) <= tolerance
+    digits = _digits(right[~inside], numbers_given[~inside])
+    if inside.all() or (digits >= _ENOUGH and exercise.rtol >= 1e-3):
         return Feedback(RIGHT, _praise(exercise))
     message = _recognised(exercise, answer)
     if message:
         return Feedback(WRONG, message)
-    cut_off = np.asarray(answer).dtype.kind in "iu" and np.array_equal(numbers_given, np.trunc(right))
-    if cut_off:
+    near = np.all(np.abs(numbers_given - right) <= 10 * tolerance)
+    if near and np.asarray(answer).dtype == np.float16:
+        return Feedback(NEARLY, "Nearly: float16 keeps three digits; compute in float64.")
+    if digits >= 2:
+        return Feedback(NEARLY, "Nearly: that is the right number rounded; give more digits.")
+    whole = np.asarray(answer).dtype.kind in "iu" and np.any(numbers_given != 0)
+    if whole and np.array_equal(numbers_given, np.trunc(right)):
         return Feedback(WRONG, "Your answer is a whole number (integer type): the fraction was cut off.")
-    if np.all(distance <= 10 * tolerance):
-        if np.asarray(answer).dtype == np.float16:
-            return Feedback(NEARLY, "Nearly: float16 keeps three digits; compute in float64.")
-        return Feedback(NEARLY, "Nearly: keep more digits on the way and round only at the end.")
-    return Feedback(WRONG, _direction(exercise, right, numbers_given))
+    return Feedback(WRONG, _CLOSE if near else _direction(exercise, right, numbers_given))
+
+
+def _digits(right: np.ndarray, given: np.ndarray) -> int:
+    """To how many significant digits (2 to 6, or else 0) the numbers given are the right ones rounded.
+
+    A whole number has a digit less: 1840 for a count of 1844 is nearly right, and 1800 is wrong.
+
+    >>> _digits(np.array([2.8933]), np.array([2.89])), _digits(np.array([2.8933]), np.array([2.88]))
+    (3, 0)
+    >>> _digits(np.array([1844.0]), np.array([1840.0])), _digits(np.array([1844.0]), np.array([1800.0]))
+    (2, 0)
+    """
+    for digits in range(6, 1, -1):
+        rounded = [float(f"{x:.{digits - 1}e}") for x in right]
+        if np.all(np.isclose(given, rounded, rtol=2e-7, atol=0)):
+            exact = min(digits, 3) - 1 if np.any(right == np.round(right)) else digits
+            return exact if exact > 1 else 0
+    return 0
 
 
 def _praise(exercise: Exercise) -> str:
@@ -339,11 +359,20 @@ def _praise(exercise: Exercise) -> str:
 
 def _recognised(exercise: Exercise, answer: Any) -> str:
     """The explanation of the typical mistake that the answer equals, or an empty text."""
+    found = []
     for mistake in exercise.mistakes:
-        as_right = Exercise(mistake.value, rtol=exercise.rtol, atol=exercise.atol)
-        if _judge(as_right, mistake.value(), answer).verdict == RIGHT:
-            return mistake.why
-    return ""
+        as_right = Exercise(mistake.value, exercise.unit, exercise.rtol, exercise.atol)
+        value = mistake.value()
+        if _judge(as_right, value, answer).verdict == RIGHT:
+            found.append((_distance(exercise, value, answer), mistake.why))
+    return min(found, key=lambda each: each[0])[1] if found else ""
+
+
+def _distance(exercise: Exercise, value: Any, answer: Any) -> float:
+    """Between a typical mistake and an answer that equals it, where both are one number."""
+    if np.ndim(value) or isinstance(value, str | Mapping):
+        return 0.0
+    return float(abs(value - as_numbers(answer, (), exercise.unit)))
 
 
 def _wrong_shape(right: np.ndarray, shape: tuple[int, ...]) -> str:
@@ -391,10 +420,10 @@ def _direction_of_one(
     if right > 0 and right != 1:
         if close(given, 1 / right):
             return f"Upside down: yours is one over the number asked for{unit}."
-        if close(given, right**2) or close(given, right**0.5):
+        if (right != np.round(right)) and (close(given, right**2) or close(given, right**0.5)):
             return f"A square or a square root too many or too few{unit}."
-    if 0 < right < 1 and close(given, 1 - right):
-        return f"The complement: yours and the share asked for add up to 1{unit}."
+    if unit_name in _SHARES and close(given, 1 - right):
+        return "The complement: yours and the share asked for add up to 1."
     return f"Not yet: your number is too {'large' if given > right else 'small'}{unit}."
 
 
@@ -416,36 +445,6 @@ def _order(exercise: Exercise, right: np.ndarray, given: np.ndarray, close: Call
     if close(np.sort(given, axis=None), np.sort(right, axis=None)):
         return "Right numbers, in another order."
     return ""
-
-
-def _as_numbers(answer: Any, shape: tuple[int, ...]) -> np.ndarray | str:
-    """The answer as a float array, or a sentence that says why it cannot be one."""
-    if isinstance(answer, str):
-        return "The answer is a number, not a text: write it without quotes."
-    if isinstance(answer, bool | np.bool_):
-        return "The answer is a number, not True or False."
-    if isinstance(answer, Set):
-        return "A set has no order and no repeats: give a list or an array."
-    if isinstance(answer, numbers.Complex) and not isinstance(answer, numbers.Real):
-        return "The answer is a real number, not a complex one."
-    if isinstance(answer, Sequence) and len(answer) > _HUGE and (len(answer),) != shape:
-        return np.broadcast_to(0.0, (len(answer),))  # its shape is wrong already: no copy of a huge list
-    try:
-        array = np.asarray(answer)
-    except (TypeError, ValueError):
-        return f"The answer is a number or an array of numbers, not {_kind(answer)}."
-    if array.dtype.kind in _NOT_NUMBERS:
-        return _NOT_NUMBERS[array.dtype.kind]
-    if array.size > _HUGE and array.shape != shape:
-        return np.broadcast_to(0.0, array.shape)
-    try:
-        return array.astype(float)
-    except (TypeError, ValueError):
-        return f"The answer is a number or an array of numbers, not {_kind(answer)}."
-
-
-def _kind(answer: Any) -> str:
-    return f"a value of type {type(answer).__name__}"
 
 
 def _keys(mapping: Mapping) -> str:

@@ -46,9 +46,9 @@ def full(name):
 def test_right_wrong_and_nearly(tmp_path):
     right = points(submission(tmp_path, "right", RIGHT))
     assert right == {name: ("right", full(name)) for name in NEEDED}
-    wrong = points(submission(tmp_path, "wrong", {"decay_formula-1": "1 / 0", "decay_formula-2": "93.5"}))
-    half = full("decay_formula-2") / 2
-    assert wrong == {"decay_formula-1": ("missing", 0.0), "decay_formula-2": ("nearly", half)}
+    wrong = points(submission(tmp_path, "wrong", {"decay_formula-1": "420", "decay_formula-2": "1 / 0"}))
+    half = full("decay_formula-1") / 2
+    assert wrong == {"decay_formula-1": ("nearly", half), "decay_formula-2": ("missing", 0.0)}
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,10 @@ EXERCISES = {
             ),
             Mistake(lambda rate=0.1: decay.half_life_from_rate(rate), "That is the half-life in hours."),
             Mistake(
+                lambda rate=0.1: decay.half_life_from_rate(rate) / 60,
+                "An hour has 60 minutes: multiply by 60, do not divide.",
+            ),
+            Mistake(
                 lambda rate=0.1: 60 * rate,
                 "That is 60 times the rate: the half-life is ln 2 divided by the rate.",
             ),

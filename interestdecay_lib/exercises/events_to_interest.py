@@ -173,6 +173,7 @@ EXERCISES = {
         unit="hours",
         mistakes=[
             Mistake(lambda: 12.5 * np.log(4), "Reddit takes the logarithm to base 10, not the natural one."),
+            Mistake(lambda: 12.5 * np.log2(4), "Reddit takes the logarithm to base 10, not to base 2."),
             Mistake(lambda: 12.5 * np.log10(300), "The ratio of the votes counts, not their difference."),
             Mistake(lambda: 12.5, "12.5 hours outweigh ten times the votes; here the factor is only 4."),
             Mistake(lambda: 45_000 * np.log10(4), "That is in seconds; the answer is asked for in hours."),

@@ -179,6 +179,10 @@ EXERCISES = {
                 "That makes one standard error 10 %; a 95 % interval reaches 1.96 of them to each side.",
             ),
             Mistake(
+                lambda: 400 * (0.12 / 0.10) * 1.96**2,
+                "Both factors are squared: the one from 12 to 10 % and the 1.96.",
+            ),
+            Mistake(
                 lambda: 400 * (0.12 * 1.96 / 0.10),
                 "The error shrinks with the square root of the clicks, so the clicks grow with the square.",
             ),

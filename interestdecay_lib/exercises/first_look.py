@@ -145,6 +145,17 @@ EXERCISES = {
                 "When week 5 begins, four weeks have passed, not five.",
             ),
             Mistake(
+                lambda frequent=0.7: sum(
+                    share * chance * (1 - chance) ** 4
+                    for share, chance in zip((frequent, 1 - frequent), (0.3, 0.02), strict=True)
+                ),
+                "That is the share of all who buy in week 5; divide it by the share still silent.",
+            ),
+            Mistake(
+                lambda frequent=0.7: _crowd(4, 1 - frequent),
+                "The shares are exchanged: most of the crowd are the frequent buyers.",
+            ),
+            Mistake(
                 lambda frequent=0.7: _crowd(4, 0.5),
                 "The two kinds are not equally frequent: put their shares into both sums.",
             ),

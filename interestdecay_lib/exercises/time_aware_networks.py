@@ -96,6 +96,8 @@ EXERCISES = {
                     "hardly matters moves the state more than a plain GRU would."),
             Mistake(lambda: _augru(1.0), "That is the plain GRU; the attention shortens its step."),
             Mistake(lambda: 0.25 * _augru(1.0), "The attention scales the step, not the new state."),
+            Mistake(lambda: 0.15 * 0.2 + 0.85 * 0.8,
+                    "That is Keras's gate, which keeps the old state; here it takes the new one."),
             Mistake(lambda: _augru(0.75), "The update gate is multiplied by a, not by 1 - a."),
         ],
         explain="A quarter of the way that a plain GRU would have gone.",

@@ -34,6 +34,10 @@ def _expected(kind=ParetoNBD, t=13.0):
     return float(_fitted(kind).expected_purchases(t, *_seen()).sum())
 
 
+def _returning():
+    return float(_fitted(ParetoNBD).probability_return(13, *_seen()).sum())
+
+
 def _waiting(weeks, event, at):
     """Kaplan-Meier by the definition."""
     share, weeks, event = 1.0, np.asarray(weeks), np.asarray(event)
@@ -105,6 +109,9 @@ EXERCISES = {
         mistakes=[
             Mistake(lambda: _expected(t=91.0), "13 weeks, not 91: the model was fitted in weeks."),
             Mistake(lambda: _expected(t=39.0), "That is for 39 weeks, the whole holdout."),
+            Mistake(lambda: _expected(BGNBD), "That is BG/NBD's forecast; the question is about Pareto/NBD."),
+            Mistake(_returning,
+                    "That is how many customers are expected to return; asked are their purchase days."),
             Mistake(lambda: _expected(NBD), "That is NBD's forecast, where nobody ever leaves."),
             Mistake(lambda: float(2357 * _fitted(ParetoNBD).expected_purchases(13)),
                     "That is for 2,357 new customers: give frequency, recency and T."),
@@ -142,6 +149,7 @@ EXERCISES = {
     "will_they_return-6": Exercise(
         answer=lambda: float(_fitted(BGNBD).probability_alive(7, 38.86 - 9.43, 38.86)),
         rtol=5e-3,
+        atol=3e-3,      # so that the colleague's number, rounded to 0, is recognised
         mistakes=[
             Mistake(lambda: float(_fitted(BGNBD).probability_alive(7, 9.43, 38.86)),
                     "That is the colleague's number: recency is the age at the last purchase, T "

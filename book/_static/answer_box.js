@@ -8,7 +8,7 @@
     [7, "7: days and weeks"],
     [24, "24: hours and days"],
     [60, "60: minutes and hours, or seconds and minutes"],
-    [3600, "3600: seconds and hours"],
+    [3600, "3600: seconds and hours, or 60 the wrong way round"],
     [86400, "86400: seconds and days"],
     [1000, "1000: thousands, or milliseconds and seconds"],
     [100, "100: percent"],
@@ -16,6 +16,8 @@
     [Math.LN10, "ln 10: natural and base-10 logarithms"],
   ];
   const TIMES = ["second", "minute", "hour", "day", "week", "month", "year", "step"];
+  const SHARES = ["share", "probability", "none, 0 to 1"];
+  const ENOUGH = 3; // significant digits, where the tolerance is not narrower than a thousandth
 
   const feedback = (verdict, message) => ({ verdict, message });
   const isParts = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
@@ -42,7 +44,7 @@
     const why = recognised(exercise, answer, whole);
     let worst = feedback("right", praise(exercise));
     for (const [key, value] of Object.entries(right)) {
-      const part = { ...exercise, mistakes: [], explain: "" };
+      const part = { ...exercise, unit: exercise.counts?.includes(key) ? "" : exercise.unit, mistakes: [], explain: "" };
       const told = judge(part, value, answer[key], whole?.[key]);
       if (told.verdict === "wrong") return feedback("wrong", why || `${key}: ${told.message}`);
       if (told.verdict === "nearly") worst = feedback("nearly", `${key}: ${told.message}`);
@@ -52,21 +54,45 @@
 
   function judgeNumbers(exercise, right, answer, whole) {
     if (isParts(answer)) return feedback("wrong", ""); // as above: of a mistake that has another form than the answer
+    if (!Array.isArray(right) && answer.length === 1) [answer] = answer;
     const [a, r] = [list(answer), list(right)];
     if (tuple(answer) !== tuple(right)) return feedback("wrong", recognised(exercise, answer, whole) || wrongShape(right, answer));
     if (a.some(Number.isNaN)) return feedback("wrong", "Your answer holds NaN: look for 0/0, the log of 0 or missing data.");
-    const within = (times) => a.every((x, k) => Math.abs(x - r[k]) <= times * (exercise.atol + exercise.rtol * Math.abs(r[k])));
-    if (within(1)) return feedback("right", praise(exercise));
+    const within = (k, times) => Math.abs(a[k] - r[k]) <= times * (exercise.atol + exercise.rtol * Math.abs(r[k]));
+    const outside = [...r.keys()].filter((k) => !within(k, 1));
+    const digits = sameDigits(outside.map((k) => r[k]), outside.map((k) => a[k]));
+    if (!outside.length || (digits >= ENOUGH && exercise.rtol >= 1e-3)) return feedback("right", praise(exercise));
     const why = recognised(exercise, answer, whole);
     if (why) return feedback("wrong", why);
-    if (whole && a.every((x, k) => x === Math.trunc(r[k]))) return feedback("wrong", "Your answer is a whole number (integer type): the fraction was cut off.");
-    if (within(10)) return feedback("nearly", "Nearly: keep more digits on the way and round only at the end.");
-    return feedback("wrong", direction(exercise, right, answer));
+    if (digits >= 2) return feedback("nearly", "Nearly: that is the right number rounded; give more digits.");
+    if (whole && a.some((x) => x !== 0) && a.every((x, k) => x === Math.trunc(r[k]))) return feedback("wrong", "Your answer is a whole number (integer type): the fraction was cut off.");
+    const near = outside.every((k) => within(k, 10));
+    return feedback("wrong", near ? "Close, yet not the right number rounded: digits lost on the way, or another method?" : direction(exercise, right, answer));
   }
 
+  // to how many significant digits (2 to 6, or else 0) the numbers given are the right ones rounded; a whole number has one less
+  function sameDigits(right, given) {
+    for (let digits = 6; digits > 1; digits -= 1) {
+      if (!given.every((x, k) => isClose(x, rounded(right[k], digits), 2e-7, 0))) continue;
+      const exact = right.some((x) => x === Math.round(x)) ? Math.min(digits, 3) - 1 : digits;
+      return exact > 1 ? exact : 0;
+    }
+    return 0;
+  }
+
+  // as Python rounds: a five with nothing after it goes to the even digit, where toExponential goes up
+  function rounded(x, digits) {
+    const [mantissa, exponent] = Math.abs(x).toExponential(40).replace(".", "").split("e");
+    const even = /^50*$/.test(mantissa.slice(digits)) && Number(mantissa[digits - 1]) % 2 === 0;
+    return even ? Math.sign(x) * Number(`${mantissa[0]}.${mantissa.slice(1, digits)}e${exponent}`) : Number(x.toExponential(digits - 1));
+  }
+
+  // the explanation of the typical mistake that the answer equals, the nearest of several
   function recognised(exercise, answer, whole) {
     const same = (value) => judge({ ...exercise, mistakes: [], explain: "" }, value, answer, whole).verdict === "right";
-    return exercise.mistakes.find((mistake) => same(mistake.value))?.why ?? "";
+    const distance = (value) => (typeof value === "number" ? Math.abs(value - list(answer)[0]) : 0);
+    const found = exercise.mistakes.filter((mistake) => same(mistake.value));
+    return found.sort((one, other) => distance(one.value) - distance(other.value))[0]?.why ?? "";
   }
 
   function wrongShape(right, answer) {
@@ -98,9 +124,9 @@
     if (right > 0 && TIMES.includes(unitName.replace(/s+$/, "")) && close(answer, Math.LN2 / right)) return `That is a rate, ln 2 divided by the half-life asked for${unit}.`;
     if (right > 0 && right !== 1) {
       if (close(answer, 1 / right)) return `Upside down: yours is one over the number asked for${unit}.`;
-      if (close(answer, right ** 2) || close(answer, right ** 0.5)) return `A square or a square root too many or too few${unit}.`;
+      if (right !== Math.round(right) && (close(answer, right ** 2) || close(answer, right ** 0.5))) return `A square or a square root too many or too few${unit}.`;
     }
-    if (right > 0 && right < 1 && close(answer, 1 - right)) return `The complement: yours and the share asked for add up to 1${unit}.`;
+    if (SHARES.includes(unitName) && close(answer, 1 - right)) return "The complement: yours and the share asked for add up to 1.";
     return `Not yet: your number is too ${answer > right ? "large" : "small"}${unit}.`;
   }
 
@@ -137,14 +163,14 @@
       .trim();
   }
 
-  // numbers in groups of three; one comma before three digits can mean either, and is read both ways
+  // numbers in groups of three, where they cannot be meant otherwise
   const grouped = (text) =>
     text
       .replace(/(^|[^\d.,])(\d{1,3}(?:[ \u00a0\u202f'’_]\d{3})+)(?!\d)/g, (all, before, number) => before + number.replace(/\D/g, ""))
       .replace(/(^|[^\d.,])(\d{1,3}(?:,\d{3})+)(?=\.\d)/g, (all, before, number) => before + number.replaceAll(",", ""))
       .replace(/(^|[^\d.,])(\d{1,3}(?:\.\d{3})+)(?=,\d)/g, (all, before, number) => before + number.replaceAll(".", ""))
       .replace(/(^|[^\d.,])(\d{1,3}(?:([.,])\d{3})(?:\3\d{3})+)(?![\d.,])/g, (all, before, number) => before + number.replace(/\D/g, ""));
-  const EITHER = /(^|[^\d.,])([1-9]\d{0,2}),(\d{3})(?![\d.,])/g;
+  const EITHER = /(^|[^\d.,])[1-9]\d{0,2},\d{3}(?![\d.,])/;
 
   // A sum of products of powers, as on paper; what follows it is the unit.
   function calculate(text) {
@@ -173,10 +199,14 @@
       for (;;) {
         if (peek(/\/\s*[a-z]/iy) && !peek(/\/\s*(?:log2|log10|ln|exp|sqrt|pi|e)(?![a-z])/iy)) return value; // per week
         if (peek(/\*(?!\*)/y)) { next(/\*/y); value *= signed(); }
-        else if (next(/\//y)) value /= signed();
+        else if (next(/\//y)) value /= nonzero(signed());
         else if (peek(/\(/y) || peek(WORD)) value *= power(); // 2 pi, 60 ln(2)
         else return value;
       }
+    };
+    const nonzero = (value) => {
+      if (value === 0) throw new Unread("Your answer divides by zero.");
+      return value;
     };
     const signed = () => {
       const sign = next(/[+-]/y);
@@ -224,7 +254,7 @@
     const [unit, wanted] = [typed, asked].map((one) => one.toLowerCase().trim());
     if (!unit || unit === wanted) return 1;
     if (PERCENT.test(unit)) return PERCENT.test(wanted) ? 1 : 0.01;
-    const refuse = () => new Unread(`The unit “${typed}” does not fit: the answer is asked for ${asked ? `in ${asked}` : "as a plain number"}.`);
+    const refuse = () => new Unread(asked ? `The answer is asked for in ${asked}, not in ${typed}.` : `The answer has no unit; yours is in ${typed}.`);
     const [from, to] = [timeUnit(unit), timeUnit(wanted)];
     if (to) {
       if (!from || from.per !== to.per || from.power !== to.power) throw refuse();
@@ -262,23 +292,28 @@
     return null;
   }
 
-  // every way to read a text, the likelier first: {answer, whole}
-  function readings(text, right, unit) {
+  // {answer, whole} of a text, as `judge` takes them
+  function read(text, right, unit) {
+    if (typeof right === "string") return { answer: text };
     const clean = plain(text);
-    if (typeof right === "string") return [{ answer: text }];
-    const many = Array.isArray(right);
-    const apart = listed(clean, many);
+    const apart = listed(clean, Array.isArray(right));
     if (apart) {
       const numbers = apart.map((part) => readNumber(part, unit));
-      return [{ answer: numbers.map((one) => one.value), whole: numbers.length > 0 && numbers.every((one) => one.whole) }];
+      return { answer: numbers.map((one) => one.value), whole: numbers.length > 0 && numbers.every((one) => one.whole) };
     }
     const whole = grouped(clean);
-    const texts = EITHER.test(whole) ? [whole.replace(EITHER, "$1$2.$3"), whole.replace(EITHER, "$1$2$3")] : [whole];
-    EITHER.lastIndex = 0;
-    return texts.map((one) => readNumber(one, unit)).map((one) => ({ answer: one.value, whole: one.whole }));
+    if (EITHER.test(whole)) throw new Unread(`'${text.trim()}' may mean two numbers: write it without the comma.`);
+    const one = readNumber(whole, unit);
+    return { answer: one.value, whole: one.whole };
   }
 
   const shown = (value) => (Array.isArray(value) ? `[${value.map(shown).join(", ")}]` : Number.isFinite(value) ? String(Number(value.toPrecision(6))) : String(value));
+
+  // how a text was read, where that is not plain to see
+  function echo(typed, answer, unit) {
+    if (typeof answer === "string" || /^[+-]?\d*\.?\d+$/.test(typed)) return "";
+    return `Read as ${shown(answer)}${unit && !PERCENT.test(unit) && !SHARES.includes(unit) ? ` ${unit}` : ""}.`;
+  }
 
   // Verdict and sentence for the texts of the fields, by key; "" is the key of a field that stands alone.
   function check(exercise, texts) {
@@ -286,18 +321,13 @@
     try {
       if (!isParts(right)) {
         if (!texts[""].trim()) return feedback("missing", NOTHING);
-        const found = readings(texts[""], right, unit).map((one) => ({ ...judge(exercise, right, one.answer, one.whole), ...one }));
-        const best = found.find((one) => one.verdict === "right") ?? found.find((one) => one.verdict === "nearly");
-        if (found.length > 1 && !best) return feedback("wrong", `Is “${texts[""].trim()}” ${found.map((one) => shown(one.answer)).join(" or ")}? Write a point before decimals and nothing between thousands.`);
-        const one = best ?? found[0];
-        const typed = texts[""].trim();
-        const read = typeof right === "string" || typed === String(one.answer) || /^[+-]?\d*\.?\d+$/.test(typed) ? "" : `Read as ${shown(one.answer)}${unit && !PERCENT.test(unit) ? ` ${unit}` : ""}.`;
-        return { ...feedback(one.verdict, one.message), read };
+        const { answer, whole } = read(texts[""], right, unit);
+        return { ...judge(exercise, right, answer, whole), read: echo(texts[""].trim(), answer, unit) };
       }
       const [answer, whole] = [{}, {}];
       for (const key of Object.keys(right)) {
         if (!texts[key].trim()) answer[key] = null;
-        else [{ answer: answer[key], whole: whole[key] }] = readings(texts[key], right[key], unit);
+        else ({ answer: answer[key], whole: whole[key] } = read(texts[key], right[key], exercise.counts?.includes(key) ? "" : unit));
       }
       return judge(exercise, right, answer, whole);
     } catch (error) {

@@ -29,15 +29,18 @@ def specification(exercise):
     """What the page judges an answer by, as JSON knows it; None if the answer is not to be typed.
 
     >>> specification(checks.Exercise(lambda: np.float64(0.5), unit="days", rtol=0.01))
-    {'right': 0.5, 'unit': 'days', 'rtol': 0.01, 'atol': 0.0, 'explain': '', 'mistakes': []}
+    {'right': 0.5, 'unit': 'days', 'rtol': 0.01, 'atol': 0.0, 'explain': '', 'counts': [], 'mistakes': []}
     >>> specification(checks.Exercise(lambda: np.eye(2))) is None
     True
     """
-    right = _plain(exercise.answer())
+    answer = exercise.answer()
+    right = _plain(answer)
     if right is None or exercise.blocks:
         return None
     mistakes = [{"value": _plain(mistake.value()), "why": mistake.why} for mistake in exercise.mistakes]
     told = {name: getattr(exercise, name) for name in ("unit", "rtol", "atol", "explain")}
+    parts = answer.items() if isinstance(answer, Mapping) else ()
+    told["counts"] = [key for key, part in parts if isinstance(part, int | np.integer)]  # these have no unit
     return {"right": right, **told, "mistakes": [one for one in mistakes if one["value"] is not None]}
 
 

@@ -280,9 +280,10 @@
 
   // the texts of a list's numbers, or null if one number was typed
   function listed(text, many) {
-    const inside = /^(?:array)?\s*[([]?\s*[([](.*)[)\]]\s*[)\]]?$/s.exec(text);
-    const isList = inside && (text.startsWith("[") || text.startsWith("array") || /[;,]\s/.test(inside[1]));
-    const within = isList ? inside[1] : text;
+    let within = text.replace(/^array(?=\()/, "");
+    if (/^\(\s*\[.*\]\s*\)$/s.test(within)) within = within.slice(1, -1).trim();
+    const isList = /^\[.*\]$/s.test(within) || (/^\([^()]*\)$/s.test(within) && /[;,]\s/.test(within));
+    if (isList) within = within.slice(1, -1);
     const parts = (separator) => within.split(separator).map((part) => part.trim()).filter(Boolean);
     if (within.includes(";")) return parts(";");
     if (/\.\d?.*,|,.*\./s.test(within) && (many || isList || /,\s/.test(within))) return parts(",");

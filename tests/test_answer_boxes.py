@@ -1,4 +1,4 @@
-"""The answer boxes of the pages, in a browser, against `checks.check`: the same verdict and the same sentence.
+"""The answer boxes of the pages, in a browser, against `checks.check`: one verdict and one sentence.
 
 The boxes stand in a bare page with the script, so that no book need be built; what a reader types goes into
 the fields, and what the page then says is read from it.
@@ -102,15 +102,16 @@ def changed(exercise):
     for times in (0.9, 1.2, 9, 11):  # both sides of right and nearly right
         for sign in (1, -1):
             yield scaled(right, lambda x, off=times * sign: x + off * (atol + rtol * np.abs(x)))
-    yield from (scaled(right, lambda x: -x), scaled(right, lambda x: x + 1), scaled(right, lambda x: x * 1.7))
+    yield from (scaled(right, lambda x, k=k: k * x) for k in (-1, 1.7))
+    yield scaled(right, lambda x: x + 1)
     for factor in (*checks._FACTORS, 2.5):
         yield scaled(right, lambda x, f=factor: x * f)
         yield scaled(right, lambda x, f=factor: x / f)
     with np.errstate(all="ignore"):
         yield from (scaled(right, change) for change in (np.square, lambda x: np.abs(x) ** 0.5))
         yield from (scaled(right, change) for change in (lambda x: 1 / x, lambda x: np.log(2) / x))
-    yield from (scaled(right, lambda x: 1 - x), scaled(right, lambda x: x * 0), scaled(right, lambda x: x * np.nan))
-    yield from (scaled(right, lambda x: x + np.inf), scaled(right, lambda x: x - np.inf), scaled(right, lambda x: x + 1e300))
+    yield from (scaled(right, lambda x: 1 - x), scaled(right, lambda x: x * 0))
+    yield from (scaled(right, lambda x, far=far: x + far) for far in (np.nan, np.inf, -np.inf, 1e300))
     yield scaled(right, lambda x: np.trunc(x).astype(int))
     if isinstance(right, dict):
         yield {key: None for key in right}
@@ -119,8 +120,9 @@ def changed(exercise):
     elif isinstance(right, str):
         yield from ("A", "b", "nothing")
     elif np.ndim(right):
-        yield from (right[::-1], np.roll(right, 1), np.roll(right, -1), right[:-1], right[[1, 0, *range(2, len(right))]])
-        yield from (np.append(right, 1.5), np.append(right, [1.5, 2]), np.where(right == right[-1], 7, right), right[0])
+        yield from (right[::-1], np.roll(right, 1), np.roll(right, -1), right[:-1], right[0])
+        yield from (right[[1, 0, *range(2, len(right))]], np.where(right == right[-1], 7, right))
+        yield from (np.append(right, 1.5), np.append(right, [1.5, 2]))
     else:
         yield from ([right, right], [right], [right, 1, 2])
 
@@ -134,8 +136,7 @@ def test_most_exercises_have_a_box():
 
 @each_exercise
 def test_a_box_says_what_check_says(page, name):
-    """The right answer and its roundings, near misses on both sides of each tolerance, slips, and every typical
-    mistake."""
+    """The right answer, its roundings, near misses on both sides of each tolerance, slips, each mistake."""
     exercise = ALL[name]
     answers = [*changed(exercise), *(mistake.value() for mistake in exercise.mistakes)]
     if isinstance(exercise.answer(), str):
@@ -302,8 +303,8 @@ def test_texts_that_check_reads_are_read_alike(page, name):
                f"{2 * right!r} / 2", "1,234", "6 metres", "abc" * (name == "decay_formula-1")]
     texts = [*filter(None, numbers), *(f"{number} %" for number in numbers[:4])]
     units = ("s", "min", "hours", "d", "weeks", unit) if unit.rstrip("s") in checks.SECONDS else (unit,)
-    texts += [f"{number} {one}" for number in (repr(right), repr(right / 7)) for one in units if not re.search("[/,]", one)]
-    texts = [text for text in texts if "e-" not in text and "(" not in text]
+    known = [one for one in units if not re.search("[/,(]", one)]
+    texts += [f"{number} {one}" for number in (repr(right), repr(right / 7)) for one in known]
     for text, one in zip(texts, said(page, name, texts), strict=True):
         told = expected(name, text)
         if told[1].startswith("The answer is a number, not a text"):
@@ -346,9 +347,8 @@ def test_no_answer_and_no_explanation_stands_in_the_source():
         told = answer_box.specification(ALL[name])
         sealed = box.partition('data-sealed="')[2].partition('"')[0]
         for text in (box, base64.b64decode(sealed).decode("latin-1")):
-            assert json.dumps(told["right"])[:40] not in re.sub("<option>.*</option>", "", text) or (
-                len(json.dumps(told["right"])) < 5
-            )
+            long = [number for number in re.findall(r"[\d.]+", json.dumps(told["right"])) if len(number) > 4]
+            assert not [number for number in long if number in text], name
             for sentence in (told["explain"], *(mistake["why"] for mistake in told["mistakes"])):
                 assert not sentence or sentence not in text
         assert sealed != answer_box.sealed(told, f"{name}0"), "the name is the key"
@@ -358,7 +358,6 @@ def test_a_box_is_used_by_keyboard_and_speaks(browser):
     context = browser.new_context(viewport={"width": 320, "height": 600})
     tab = context.new_page()
     tab.set_content(boxes()["decay_formula-1"] + boxes()["time_aware_networks-7"] + boxes()["lstm_by_hand-7"])
-    assert not tab.get_by_role("button").is_visible() if tab.get_by_role("button").count() else True
     tab.add_script_tag(content=SCRIPT)
     field = tab.get_by_label("Your answer, in minutes")
     field.focus()

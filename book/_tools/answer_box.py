@@ -21,6 +21,7 @@ from sphinx_exercise.nodes import exercise_enumerable_node, exercise_node
 from chapter import Chapter, checked_as
 from interestdecay_lib import checks
 
+MARK = '<form class="answer-box"'
 #: How a chapter says what is asked for, beside the `None` that the answer replaces.
 WANTED = re.compile(r"^answer = None *# *(?:your answer)?[ ,:]*(.*)$", re.MULTILINE)
 
@@ -98,7 +99,7 @@ def form(name, exercise, wanted=""):
     else:
         asked = _field(place, ask)
     return (
-        f'<form class="answer-box" data-exercise="{name}" data-sealed="{sealed(told, name)}" hidden>'
+        f'{MARK} data-exercise="{name}" data-sealed="{sealed(told, name)}" hidden>'
         f'{asked}<button type="submit">Check</button><p role="status"></p></form>'
     )
 
@@ -135,5 +136,4 @@ def add(app, doctree):
 
 
 def setup(app):
-    app.add_js_file("answer_box.js", loading_method="defer")
     app.connect("doctree-read", add)

@@ -1,10 +1,11 @@
 """The book's Sphinx extension: live figures, alternative texts, and nothing from other hosts.
 
-The front page's cards and the block that tells how to run a chapter come from `front_page.py`, previews
-of terms from `previews.py`, quick questions from `quiz.py`, answer boxes from `answer_box.py`, fields for
-own numbers from `calculator.py`, the picture for messengers from `social_card.py`, the library's pages from `library_pages.py`, values under solutions from `solution_values.py`, the link from
-a number to its line from `number_links.py`; what phones, screen readers and search need of a page from
-`body.py`, `citations.py` and `search_words.py`.
+The front page's cards and the block that tells how to run a chapter come from `front_page.py`, previews of
+terms from `previews.py`, quick questions from `quiz.py`, answer boxes from `answer_box.py`, fields for own
+numbers from `calculator.py`, the picture for messengers from `social_card.py`, the library's pages from
+`library_pages.py`, values under solutions from `solution_values.py`, the link from a number to its line from
+`number_links.py`; what phones, screen readers and search need of a page from `body.py`, `citations.py` and
+`search_words.py`.
 """
 
 import importlib.util

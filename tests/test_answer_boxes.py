@@ -271,6 +271,34 @@ def test_what_is_typed_is_read(browser):
     tab.close()
 
 
+def _expression(rng, depth=3):
+    """Arithmetic as Python writes it, at random."""
+    if depth == 0 or rng.random() < 0.2:
+        return str(rng.choice(["2", "0.5", "7", "1.25", "3e-1", "pi", "e", "ln(3)", "sqrt(2)", "exp(0.3)"]))
+    one, other = _expression(rng, depth - 1), _expression(rng, depth - 1)
+    sign = rng.choice([" + ", " - ", "*", " / ", "**", "bracket", "minus"])
+    if sign == "bracket":
+        return f"({one} + {other})"
+    if sign == "minus":
+        return f"-{one}"
+    return f"{one}**{rng.choice(['2', '-1', '(1/2)', '-0.5'])}" if sign == "**" else f"{one}{sign}{other}"
+
+
+def test_arithmetic_means_what_python_computes(browser):
+    names = {"pi": math.pi, "e": math.e, "ln": math.log, "sqrt": math.sqrt, "exp": math.exp}
+    rng, known = np.random.default_rng(7), {}
+    while len(known) < 300:
+        text = _expression(rng)
+        value = eval(text, {"__builtins__": {}}, names)  # our own text
+        if isinstance(value, float) and math.isfinite(value) and abs(value) > 1e-6:
+            known[f"x-{len(known)}"] = text, value
+    made = {name: checks.Exercise(lambda v=v: v, rtol=1e-9) for name, (_, v) in known.items()}
+    tab = boxed(browser, made)
+    told = {text: said(tab, name, [text, text.replace("**", "^")]) for name, (text, _) in known.items()}
+    assert {text: both for text, both in told.items() if {one[0] for one in both} != {"right"}} == {}
+    tab.close()
+
+
 #: Ways to write the list 0.5, 1, 0.25, 2.
 LISTS = [
     "0.5, 1, 0.25, 2",

@@ -225,7 +225,7 @@
         return value;
       }
       const word = next(WORD)?.[0].toLowerCase();
-      if (word in FUNCTIONS) return FUNCTIONS[word](power());
+      if (word in FUNCTIONS) return FUNCTIONS[word](peek(/\(/y) ? atom() : power()); // ln(2)^2, and ln 2^2 as on paper
       if (word in CONSTANTS) return CONSTANTS[word];
       if (next(/log(?![a-z])/iy)) throw new Unread("Write ln, log2 or log10: “log” alone could be any of them.");
       throw unread(text);

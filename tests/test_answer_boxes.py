@@ -5,6 +5,7 @@ the fields, and what the page then says is read from it.
 """
 
 import base64
+import dataclasses
 import json
 import math
 import re
@@ -20,7 +21,16 @@ from interestdecay_lib.checks import check
 
 pytestmark = pytest.mark.page
 SCRIPT = (ROOT / "book/_static/answer_box.js").read_text(encoding="utf-8")
-ALL = {name: exercise for one in NAMES for name, exercise in checks.exercises(one).items()}
+
+
+def _once(exercise):
+    """The exercise with everything computed at most once: `check` computes it at every call."""
+    mistakes = [checks.Mistake(cache(mistake.value), mistake.why) for mistake in exercise.mistakes]
+    return dataclasses.replace(exercise, answer=cache(exercise.answer), mistakes=mistakes)
+
+
+BOOK = {one: {name: _once(each) for name, each in checks.exercises(one).items()} for one in NAMES}
+ALL = {name: exercise for judged in BOOK.values() for name, exercise in judged.items()}
 each_exercise = pytest.mark.parametrize("name", ALL)
 
 #: Types each answer into the boxes of one exercise, sends it, and reads the page.
@@ -43,12 +53,17 @@ def boxes():
     """{exercise: its box} of the book."""
     found = {}
     for one in NAMES:
-        judged = checks.exercises(one)
+        judged = BOOK[one]
         for exercise in chapter(one).exercises:
             if exercise.name in judged:
                 box = answer_box.form(exercise.name, judged[exercise.name], answer_box.wanted(exercise))
                 found |= {exercise.name: box} if box else {}
     return found
+
+
+@pytest.fixture(autouse=True)
+def computed_once(monkeypatch):
+    monkeypatch.setattr(checks, "exercises", BOOK.get)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ import pandas as pd
 #: Seconds in each unit of time, and the abbreviations that are read; a month and a year have no fixed length.
 SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
 _SHORT = {"s": "second", "sec": "second", "min": "minute", "h": "hour", "hr": "hour", "d": "day"}
-_PER_CENT = ("per cent", "percent", "percentage point", "point (percent)")
+_PER_CENT = ("per cent", "percent", "percentage point", "points (percent)")
 _HUGE = 1_000_000  # entries
 _DURATION = "The answer is a plain number, not a date or duration: divide by the unit asked for."
 _TEXTS = "The answer is made of numbers; yours holds texts."
@@ -104,7 +104,7 @@ def _without_unit(answer: Any, unit: str) -> float | str:
     if not read:
         return "The answer is a number, not a text: write it without quotes."
     above, below, word = read.groups()
-    if any(part and re.fullmatch(r"[+-]?\d{1,3},\d{3}", part) for part in (above, below)):
+    if any(part and re.fullmatch(r"[+-]?[1-9]\d{0,2},\d{3}", part) for part in (above, below)):
         return f"{answer.strip()!r} may mean two numbers: write it without the comma."
     value = float(above.replace(",", "."))
     if below is not None:

@@ -136,8 +136,12 @@ def test_what_cannot_be_read_is_told_why(name, answer, why):
 
 def test_per_cent_is_read_as_the_exercise_asks():
     assert check("x-6", "30 %") and check("x-6", "30%") and check("x-6", "3/10")
-    known = Exercise(lambda: 30.0, unit="per cent")
-    assert checks._judge(known, 30.0, "30 %")
+    for unit in ("per cent", "percent", "percentage points", "points (percent)"):
+        assert checks._judge(Exercise(lambda: 30.0, unit=unit), 30.0, "30 %")
+
+
+def test_a_comma_behind_a_zero_is_a_decimal_comma():
+    assert check("x-6", "0,300")
 
 
 def test_an_entry_that_is_none_is_missing():

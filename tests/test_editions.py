@@ -509,6 +509,6 @@ def test_the_students_pages_keep_exercises_and_hints(built):
     for name in NAMES:
         page = (built / f"html/chapters/{name}.html").read_text(encoding="utf-8")
         full = (tasks.HTML / f"chapters/{name}.html").read_text(encoding="utf-8")
-        for kept in ('class="exercise', "fading-explorer"):
+        for kept in ('class="exercise', 'class="answer-box"', "fading-explorer"):
             assert page.count(kept) == full.count(kept)
         assert full.count('class="solution') > 0 and page.count('class="solution') == 0

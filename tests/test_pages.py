@@ -179,6 +179,30 @@ def test_live_figures_follow_the_keyboard(tab, address, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_answer_boxes_judge_on_the_page(tab, name):
+    """From a file, without kernel or network: every exercise that `check` knows; in print the box is gone."""
+    tab.goto((HTML / f"chapters/{name}.html").as_uri(), wait_until="load")
+    boxes = tab.locator(".exercise form.answer-box:visible")
+    judged = boxes.evaluate_all("all => all.map((box) => box.dataset.exercise)")
+    assert judged == list(checks.exercises(name))
+    for number, exercise in enumerate(judged):
+        box, right = boxes.nth(number), checks.exercises(name)[exercise].answer()
+        for field in box.locator("input, select").all():
+            part = right[field.get_attribute("data-key")] if isinstance(right, dict) else right
+            listed = part.tolist() if hasattr(part, "tolist") else part
+            typed = field.select_option if isinstance(right, str) else field.fill
+            typed(str(listed))
+        box.get_by_role("button").click()
+        assert box.get_by_role("status").get_attribute("data-verdict") == "right", exercise
+        assert "Right." in box.get_by_role("status").inner_text()
+        for side in box.locator("input, select, button").all():
+            assert min(side.bounding_box()[length] for length in ("width", "height")) >= 24
+    tab.emulate_media(media="print")
+    assert tab.locator("form.answer-box:visible").count() == 0
+    assert tab.foreign == []
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_live_figures_follow_the_mouse(tab, address, name):
     _open(tab, address, f"chapters/{name}")
     slider = tab.locator("fading-explorer input[type=range]").first

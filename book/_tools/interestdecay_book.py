@@ -1,10 +1,11 @@
 """The book's Sphinx extension: live figures, alternative texts, and nothing from other hosts.
 
-The front page's cards and the block that tells how to run a chapter come from `front_page.py`, previews
-of terms from `previews.py`, quick questions from `quiz.py`, the picture for messengers from `social_card.py`,
-the library's pages from `library_pages.py`, values under solutions from `solution_values.py`, the link from
-a number to its line from `number_links.py`; what phones, screen readers and search need of a page from
-`body.py`, `citations.py` and `search_words.py`.
+The front page's cards and the block that tells how to run a chapter come from `front_page.py`, previews of
+terms from `previews.py`, quick questions from `quiz.py`, answer boxes from `answer_box.py`, fields for own
+numbers from `calculator.py`, the picture for messengers from `social_card.py`, the library's pages from
+`library_pages.py`, values under solutions from `solution_values.py`, the link from a number to its line from
+`number_links.py`; what phones, screen readers and search need of a page from `body.py`, `citations.py` and
+`search_words.py`.
 """
 
 import importlib.util
@@ -16,7 +17,9 @@ from pathlib import Path
 from myst_nb.core.render import NbElementRenderer
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+import answer_box
 import body
+import calculator
 import citations  # noqa: F401  registers the bibliography's style
 import executed
 import front_page
@@ -115,6 +118,10 @@ def page(app, pagename, templatename, context, doctree):
     if 'class="cell_input' in context["body"]:
         context["metatags"] = context.get("metatags", "") + CODE
         context.setdefault("header_buttons", []).insert(0, code_switch())
+    if answer_box.MARK in context["body"]:
+        app.add_js_file("answer_box.js", loading_method="defer")
+    if calculator.MARK in context["body"]:
+        app.add_js_file("calculators.js", loading_method="defer")
     if "<moving-curve>" in context["body"]:
         app.add_js_file("curves.js", loading_method="defer")
     if EXPLORER in context["body"]:
@@ -150,6 +157,8 @@ def setup(app):
     app.add_role("said", front_page.said)
     number_links.setup(app)
     quiz.setup(app)
+    answer_box.setup(app)
+    calculator.setup(app)
     library_pages.setup(app)
     solution_values.setup(app)
     app.connect("config-inited", configure)

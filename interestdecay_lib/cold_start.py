@@ -124,7 +124,9 @@ def shrunken_shares(counts: ArrayLike, crowd: ArrayLike, strength: float) -> np.
 
 @dataclass(frozen=True)
 class RateCrowd:
-    r"""How the rates of a crowd differ: gamma, with the density :math:`\propto \lambda^{r-1} e^{-\alpha\lambda}`.
+    r"""How the rates of a crowd differ: a gamma distribution.
+
+    .. math:: f(\lambda) \propto \lambda^{r-1} e^{-\alpha\lambda}
 
     Attributes
     ----------
@@ -165,7 +167,7 @@ class RateCrowd:
         >>> rng = np.random.default_rng(0)
         >>> crowd = RateCrowd.fit(rng.poisson(4 * rng.gamma(2, 1 / 10, 20_000)), 4)
         >>> round(crowd.shape, 1), round(crowd.rate, 1)
-        (2.0, 10.1)
+        (2.0, 9.9)
         """
         events, watched = _watched(events, watched)
         if not events.sum() > 0:
@@ -203,7 +205,8 @@ class RateCrowd:
         return (self.shape + events) / (self.rate + watched)
 
 
-def _watched(events: ArrayLike, watched: ArrayLike, least: float | None = None) -> tuple[np.ndarray, np.ndarray]:
+def _watched(events: ArrayLike, watched: ArrayLike, least: float | None = None
+             ) -> tuple[np.ndarray, np.ndarray]:
     """Counts and times of the same people, checked; times above 0, or at least `least`."""
     events, watched = floats(events, "events"), floats(watched, "watched")
     if events.ndim != 1 or len(events) == 0 or (events < 0).any() or (events % 1 != 0).any():
@@ -311,19 +314,20 @@ class HalfLifeCrowd:
         >>> times = rng.exponential(h[:, None] / np.log(2), (3000, 20))
         >>> crowd = HalfLifeCrowd.fit(np.full(3000, 20), times.sum(axis=1), watched=1e6)
         >>> round(crowd.median, 1), round(crowd.spread, 2)
-        (8.0, 0.51)
+        (7.9, 0.49)
         """
         n, total, T = _fading(events, total_age, watched)
         if n.ndim != 1 or not n.sum() > 0:
             raise ValueError("a crowd needs people with events")
-        grid = np.linspace(np.log(T) - 12, np.log(T) + 6, 721)
+        pooled = min(own_half_life(int(n.sum()), float(total.sum()), T), 4 * T)
+        grid = np.log(max(pooled, 1e-9 * T)) + np.linspace(-8, 8, 801)
         likely = _log_likelihood(grid, n, total, T)
 
         def loss(theta):
             prior = stats.norm.logpdf(grid, theta[0], np.exp(theta[1]))
             return -logsumexp(likely + prior, axis=1).mean()
 
-        found = optimize.minimize(loss, [np.log(T / 4), -0.5], method="Nelder-Mead",
+        found = optimize.minimize(loss, [grid[400], -0.5], method="Nelder-Mead",
                                   options={"xatol": 1e-5, "fatol": 1e-9})
         return cls(float(np.exp(found.x[0])), float(np.exp(found.x[1])))
 
@@ -346,7 +350,7 @@ class HalfLifeCrowd:
         Examples
         --------
         >>> HalfLifeCrowd(8, 0.5).estimate([0, 100], [0, 2000], watched=1000).round(1).tolist()
-        [[8.0, 3.0, 21.3], [13.6, 11.3, 16.5]]
+        [[8.0, 3.0, 21.3], [13.6, 11.3, 16.6]]
         """
         n, total, T = _fading(events, total_age, watched)
         if n.ndim != 1 or not 0 < level < 1:
@@ -426,7 +430,8 @@ def simulate_exploration(chances: ArrayLike, rounds: int, policy: str = "thompso
         raise ValueError(f"policy must be one of {POLICIES}, got {policy!r}")
     a, b = prior
     if not (is_number(epsilon) and 0 <= epsilon <= 1 and a > 0 and b > 0):
-        raise ValueError(f"epsilon must lie between 0 and 1 and the prior above 0, got {epsilon!r}, {prior!r}")
+        raise ValueError("epsilon must lie between 0 and 1 and the prior above 0, "
+                         f"got {epsilon!r} and {prior!r}")
     rng = np.random.default_rng(seed)
     runs, items = chances.shape
     every = np.arange(runs)

@@ -237,7 +237,8 @@ def own_half_life(events: int, total_age: float, watched: float) -> float:
     Returns
     -------
     float
-        In the unit of the times; infinite where the events do not fade, :math:`\sum t_j \ge nT/2`.
+        In the unit of the times; infinite where the events do not fade, :math:`\sum t_j \ge nT/2`, or where
+        it is thousands of times T.
 
     Raises
     ------
@@ -255,15 +256,15 @@ def own_half_life(events: int, total_age: float, watched: float) -> float:
     if n.ndim or not n > 0:
         raise ValueError("an own half-life needs at least one event, of one person")
     mean = float(total / n)
-    if mean >= T / 2:
+    if mean >= T / 2 - 1e-4 * T / 12:  # below rho T = 1e-4 the difference in `excess` is lost to rounding
         return np.inf
     if mean == 0:
         return 0.0
 
     def excess(rho):
-        return 1 / rho - T / np.expm1(rho * T) - mean
+        return 1 / rho - T * np.exp(-rho * T) / -np.expm1(-rho * T) - mean
 
-    rho = optimize.brentq(excess, 1e-9 / T, 1 / mean, xtol=1e-14 / T)
+    rho = optimize.brentq(excess, 0.9e-4 / T, 1 / mean)
     return float(np.log(2) / rho)
 
 

@@ -264,7 +264,7 @@ def own_half_life(events: int, total_age: float, watched: float) -> float:
     def excess(rho):
         return 1 / rho - T * np.exp(-rho * T) / -np.expm1(-rho * T) - mean
 
-    rho = optimize.brentq(excess, 0.9e-4 / T, 1 / mean)
+    rho = optimize.brentq(excess, 0.9e-4 / T, 2 / mean)
     return float(np.log(2) / rho)
 
 

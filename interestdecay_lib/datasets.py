@@ -185,8 +185,8 @@ def load_movielens_users() -> pd.DataFrame:
 
     Examples
     --------
-    >>> load_movielens_users().loc[1].tolist()
-    [24, 'M', 'technician']
+    >>> load_movielens_users().astype(str).loc[1].tolist()
+    ['24', 'M', 'technician']
     """
     users = pd.read_csv(_movielens("ml-100k.user"), sep="\t", skiprows=1, index_col="user_id",
                         names=["user_id", "age", "gender", "occupation", "zip_code"])

@@ -7,7 +7,7 @@ from interestdecay_lib.checks import Exercise, Mistake
 
 @cache
 def _ten_lines():
-    """Recall (percent) of neighbours and of the popular list, ten lines known, on the chapter's later cuts."""
+    """Recall (percent) of neighbours and of the popular list, ten lines known, on the later cuts."""
     import numpy as np
     import pandas as pd
     from scipy import sparse
@@ -67,7 +67,7 @@ EXERCISES = {
         mistakes=[
             Mistake(lambda: _ten_lines()[0], "That is the recall of the neighbours; subtract the other."),
             Mistake(lambda: _ten_lines()[1], "That is the recall of the popular list."),
-            Mistake(lambda: _ten_lines()[1] - _ten_lines()[0], "The size is right; neighbours minus popular."),
+            Mistake(lambda: _ten_lines()[1] - _ten_lines()[0], "Neighbours minus popular, please."),
         ],
         explain="With ten lines of a basket its own neighbours say more than the crowd.",
     ),

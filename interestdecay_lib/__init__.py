@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 __all__ = [  # from what everybody needs to what few do
     "baselines",
     "checks",
+    "cold_start",
     "counter",
     "counts",
     "customer_base",

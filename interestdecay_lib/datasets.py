@@ -165,6 +165,70 @@ def load_movielens_items() -> pd.DataFrame:
     return items.sort_index()
 
 
+def load_movielens_users() -> pd.DataFrame:
+    """Age, gender and occupation of the 943 users of MovieLens-100K.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index ``user_id``; the columns ``age`` (int, years), ``gender`` ("F" or "M") and ``occupation`` (str).
+        The file's postal codes are left out: nothing in the book needs them.
+
+    Raises
+    ------
+    DatasetError
+        If the package that ships the file is not installed, or the file is not the expected one.
+
+    Notes
+    -----
+    Source and terms of use as in `load_movielens`.
+
+    Examples
+    --------
+    >>> load_movielens_users().astype(str).loc[1].tolist()
+    ['24', 'M', 'technician']
+    """
+    users = pd.read_csv(_movielens("ml-100k.user"), sep="\t", skiprows=1, index_col="user_id",
+                        names=["user_id", "age", "gender", "occupation", "zip_code"])
+    return users.drop(columns="zip_code").sort_index()
+
+
+def load_movielens_graph() -> tuple[pd.DataFrame, pd.Series]:
+    """The knowledge graph that is shipped beside MovieLens-100K, and its links to films, which are wrong.
+
+    Returns
+    -------
+    triples : pandas.DataFrame
+        91,631 rows of ``head``, ``relation`` and ``tail``: entities of Freebase and how they are related,
+        most of them in both directions.
+    links : pandas.Series
+        Index ``item_id``, values the entity (str) that the file gives for the film, for 1,598 films.
+
+    Raises
+    ------
+    DatasetError
+        If the package that ships the files is not installed, or a file is not the expected one.
+
+    Notes
+    -----
+    The links do not fit the films of MovieLens-100K: they seem to be for the numbers of another edition, and
+    a user of the data reported so (RUCAIBox/RecSysDatasets, issue 130). The chapter `cold_start` measures it.
+    They are loaded as they are, since a repair would be a guess.
+
+    Source and terms of use as in `load_movielens`; the graph is that of W. X. Zhao and others (2019), KB4Rec.
+
+    Examples
+    --------
+    >>> triples, links = load_movielens_graph()
+    >>> len(triples), triples["relation"].nunique(), len(links)
+    (91631, 24, 1598)
+    """
+    triples = pd.read_csv(_movielens("ml-100k.kg"), sep="\t", skiprows=1, names=["head", "relation", "tail"])
+    links = pd.read_csv(_movielens("ml-100k.link"), sep="\t", skiprows=1, index_col="item_id",
+                        names=["item_id", "entity"])
+    return triples, links["entity"].sort_index()
+
+
 def load_online_retail(clean: bool = True) -> pd.DataFrame:
     """Online Retail II: two years of invoice lines of a British mail-order shop, 2009-12-01 to 2011-12-09.
 
@@ -605,6 +669,9 @@ _SHA256 = {
     "CDNOW_sample.txt": "6fae10155c0b0ba363c2c386e30f77990d22328220efd862a5edd1443420d94a",
     "ml-100k.inter": "4edb74e2a81178c2ba9ff381495f754f996c4aea351b1272ca36b43da0935eff",
     "ml-100k.item": "51d7cdf777ce5c0f5b32c1d947a4a81fe07d75e78abbe761e0cd4d0756064532",
+    "ml-100k.user": "4f670007d9cfbeb9807e757209af1555b9bcc186bde25e767f67cb67c6dd5972",
+    "ml-100k.kg": "200a0636fa07c218119a42e5bac7aa3e26e3665a6f919c1b22909bd412b14779",
+    "ml-100k.link": "524dca2c3d62619688ab99b3ec53ea2acb9b64d38eafec3e02bdd0dc6bb7d948",
     "silero_vad_16k.safetensors": "c59271c284ae9c8335d795d60e0bfdb71aaaceec578d9bd9ffc1b8153c319ea1",
     "online_retail.csv.xz": "e132498a61743d3de49aa729f10222e8da1972c0f5d43ab301bf750ec72dd803",
     "transactions.parquet": "76623b3d04ca2dcac426759f5b8955c3264b0e9d98066d2ab7a1b10d76e18925",

@@ -374,7 +374,29 @@ def two_half_lives(ranking, place):
     return [f"Half-life {days} days", f"{early:.1f} % in the earlier weeks, {late:.1f} % in the later ones"]
 
 
+def first_lines(known):
+    """Customer by customer: the popular list of each cut without the known lines, by sets."""
+    known = int(known)
+    lines = datasets.load_online_retail()
+    lines = lines[lines["item_id"].str.fullmatch(r"\d{5}.*")]
+    start = lines.groupby("user_id")["timestamp"].transform("min")
+    baskets = lines[lines["timestamp"] == start].drop_duplicates(["user_id", "item_id"])
+    found = []
+    for at in pd.date_range("2011-01-10", periods=12, freq="28D")[6:]:
+        past = lines[lines["timestamp"] < at]
+        kept = 0.5 ** ((at - past["timestamp"]).dt.total_seconds() / 86400 / 7)
+        order = kept.groupby(past["item_id"]).sum().sort_values(ascending=False).index
+        here = baskets[(baskets["timestamp"] >= at) & (baskets["timestamp"] < at + pd.Timedelta(days=28))]
+        for _, part in here.groupby("user_id"):
+            bought = part["item_id"].tolist()
+            if len(bought) >= 15:
+                shown = [item for item in order[:40] if item not in bought[:known]][:20]
+                found.append(len(set(shown) & set(bought[10:])) / len(bought[10:]))
+    return [f"{known} lines known", f"popular, 7 days {100 * np.mean(found):.1f} %"]
+
+
 FIGURES = {
+    "first-lines": (first_lines, [{"known": "0"}, {"known": "10"}]),
     "two-half-lives": (two_half_lives, [{"place": "3"}, {"ranking": "a customer's own", "place": "4"}]),
     "curves": (
         curves,

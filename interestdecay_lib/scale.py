@@ -382,6 +382,9 @@ def to_onnx(model: keras.Model, path: str | Path) -> Path:
     """
     import warnings
 
+    from keras.tree import map_structure
+
+    model(map_structure(lambda x: np.zeros((1, *x.shape[1:]), np.float32), model.input))  # Keras asks for it
     layers = [layer for layer in model.layers if type(layer).__name__ == "Normalization"]
     held = [(layer.mean, layer.variance) for layer in layers]
     try:

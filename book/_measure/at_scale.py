@@ -45,7 +45,8 @@ def row_groups(path):
     half_life = 28 * 86_400_000
     for part in pq.ParquetFile(path).iter_batches(1_000_000):
         user = part["user_id"].to_numpy()
-        kept = np.exp2((part["timestamp"].to_numpy().astype("datetime64[ms]").astype(np.int64) - at) / half_life)
+        time_ms = part["timestamp"].to_numpy().astype("datetime64[ms]").astype(np.int64)
+        kept = np.exp2((time_ms - at) / half_life)
         new = np.bincount(user, kept, minlength=len(sums))
         new[:len(sums)] += sums
         sums = new
@@ -78,7 +79,7 @@ ENGINES = {"duckdb": duckdb, "row groups": row_groups, "polars": polars, "in mem
 
 
 def work(engine, path):
-    """What one process found: seconds of the wall and of the processor, peak memory, and the sum to compare."""
+    """What one process found: seconds of the wall and of the processor, peak memory, the sum to compare."""
     begun = time.perf_counter()
     interest = ENGINES[engine](path)
     wall = time.perf_counter() - begun
@@ -115,9 +116,10 @@ def main():
                 rows.append({"engine": engine, "events": events, "file_mb": path.stat().st_size / 2**20,
                              **json.loads(done.stdout.splitlines()[-1])})
                 print(rows[-1])
-    packages = {name: version(name) for name in ("duckdb", "ibis-framework", "numpy", "pandas", "polars", "pyarrow")}
-    options.output.write_text(json.dumps({"machine": f"{platform.system()} {platform.machine()}, two cores",
-                                          "packages": packages, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+    names = ("duckdb", "ibis-framework", "numpy", "pandas", "polars", "pyarrow")
+    told = {"machine": f"{platform.system()} {platform.machine()}, two cores",
+            "packages": {name: version(name) for name in names}, "rows": rows}
+    options.output.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

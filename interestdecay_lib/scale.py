@@ -175,7 +175,7 @@ def write_events(path: str | Path, events: int, users: int, seed: int = 0, chunk
     events, users
         How many, at least 1.
     seed
-        The same seed, events and users give the same file's rows whatever the chunk's memory allows.
+        Of the random numbers: the same seed gives the same events.
     chunk
         Events drawn and written at a time; part of the recipe, as the seed is.
 

@@ -1,4 +1,4 @@
-"""One formula in four places, against NumPy, brute force, SQL, pandas, a Markov chain and a table."""
+"""One formula in four places, against NumPy, brute force, SQL, pandas, counting and a Markov chain."""
 
 import json
 import os
@@ -295,7 +295,7 @@ def test_the_scale_is_in_the_file(runtimes):
     model, x, runtime = runtimes
     rows = x.reshape(-1, 3).astype(float)
     scaled = (x - rows.mean(axis=0)) / rows.std(axis=0)
-    h = lstm.lstm_forward(scaled, lstm.from_keras(model.get_layer("lstm"))).h[:, -1]
+    h = lstm.lstm_forward(scaled, lstm.LSTMWeights.from_keras(model.get_layer("lstm"))).h[:, -1]
     kernel, bias = model.get_layer("returned").get_weights()
     by_hand = 1 / (1 + np.exp(-(h @ kernel + bias)))
     assert runtime.run(["returned"], {"weekly": x})[0] == pytest.approx(by_hand, abs=1e-5)
@@ -330,11 +330,15 @@ def test_the_variance_is_the_known_one():
     assert scale.ewma_chart(z[:1], 4.0, 3.0)["limit"][0] == pytest.approx(3 * np.sqrt((1 - q) / (1 + q)))
 
 
-@pytest.mark.parametrize(("kept", "limit", "shift", "published"), [
-    (0.9, 2.814, 0.0, 500), (0.9, 2.814, 1.0, 10.3), (0.75, 2.998, 0.0, 500), (0.75, 2.998, 1.0, 11.3)])
-def test_run_lengths_are_those_of_lucas_and_saccucci(kept, limit, shift, published):
-    found = scale.ewma_run_length(-1 / np.log2(kept), limit, shift)
-    assert found == pytest.approx(published, rel=0.006)
+def test_run_lengths_are_those_of_counting():
+    """Twenty thousand charts until each has rung; four standard errors of their mean."""
+    rng, half_life, shift, steps = np.random.default_rng(3), 7.0, 0.5, 300
+    alarm = scale.ewma_chart(rng.normal(shift, 1, (20_000, steps)), half_life)["alarm"].to_numpy()
+    alarm = alarm.reshape(20_000, steps)
+    assert alarm.any(axis=1).all()
+    run = 1 + alarm.argmax(axis=1)
+    assert scale.ewma_run_length(half_life, 3.0, shift) == pytest.approx(
+        run.mean(), abs=4 * run.std() / np.sqrt(len(run)))
 
 
 def by_markov_chain(half_life, limit, shift, states=1501):

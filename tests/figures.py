@@ -376,7 +376,7 @@ def two_half_lives(ranking, place):
 
 @cache
 def _alarm_days(fall):
-    """A year of simulated users from the seed of the figure: what came minus what was told, a number a day."""
+    """Simulated users from the seed of the figure: what came minus what was told, a number a day."""
     rng = np.random.default_rng(3)
     told = rng.beta(2, 8, (400, 500))
     came = rng.random(told.shape) < told * np.r_[np.ones(200), np.full(200, 1 - fall / 100)][:, None]

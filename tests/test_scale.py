@@ -332,7 +332,7 @@ def test_the_variance_is_the_known_one():
 
 def test_run_lengths_are_those_of_counting():
     """Twenty thousand charts until each has rung; four standard errors of their mean."""
-    rng, half_life, shift, steps = np.random.default_rng(3), 7.0, 0.5, 300
+    rng, half_life, shift, steps = np.random.default_rng(3), 7.0, 0.8, 300
     alarm = scale.ewma_chart(rng.normal(shift, 1, (20_000, steps)), half_life)["alarm"].to_numpy()
     alarm = alarm.reshape(20_000, steps)
     assert alarm.any(axis=1).all()

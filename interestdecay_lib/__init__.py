@@ -34,6 +34,7 @@ __all__ = [  # from what everybody needs to what few do
     "ranking",
     "recommending",
     "report",
+    "scale",
     "tasks",
     "time_aware",
     "widgets",

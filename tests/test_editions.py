@@ -12,6 +12,7 @@ import zipfile
 from functools import cache
 
 import nbformat
+import numpy as np
 import pytest
 from nbclient import NotebookClient
 from nbgrader import utils as nbgrader
@@ -490,6 +491,40 @@ def test_the_search_index_knows_no_word_of_a_solution(built):
     only = {stem(word) for word in words} - known
     assert only & _terms(tasks.HTML), "the full book's index has some"
     assert only & _terms(built / "html") == set()
+
+
+#: Numbers that stand in a chapter by chance and say nothing about the exercise whose answer they equal.
+BY_CHANCE = {
+    "events_to_interest-1": "the end of an interval",
+    "recommending-1": "a recall in percent; the answer is in days",
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_answer_stands_in_its_chapters_quiz_or_outputs(name):
+    """An answer rounded to three digits or more, of which it has as many, would give the exercise away."""
+    notebook = editions.edition(chapter(name).notebook, solutions=False, nbgrader=False)
+    told = (ROOT / f"book/quizzes/{name}.yml").read_text(encoding="utf-8")
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            told += output.get("text", "") + data.get("text/plain", "") + data.get("text/html", "") + "\n"
+    printed = {text for text in re.findall(r"(?<![\w.])\d+\.\d+(?![\w.])", told) if _digits(text) >= 3}
+    found = set()
+    for label, exercise in checks.exercises(name).items():
+        answer = exercise.answer()
+        parts = answer.values() if isinstance(answer, dict) else [answer]
+        for part in parts:
+            if not isinstance(part, str | bool):
+                values = [abs(value) for value in np.ravel(np.asarray(part, dtype=float))]
+                if any(float(text) == float(f"{value:.{_digits(text) - 1}e}")
+                       for value in values if value != float(f"{value:.1e}") for text in printed):
+                    found.add(label)
+    assert found == {label for label in BY_CHANCE if label.rpartition("-")[0] == name}
+
+
+def _digits(text):
+    return len(text.replace(".", "").lstrip("0"))
 
 
 @pytest.mark.page

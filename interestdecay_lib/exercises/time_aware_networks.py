@@ -44,19 +44,19 @@ def _plain_weight(later: float = 26.0) -> float:
 
 def _factors(newest_first: bool = False) -> np.ndarray:
     age = np.arange(4.0) if newest_first else np.arange(4.0)[::-1]
-    return 0.8**age
+    return 0.6**age
 
 
 EXERCISES = {
     "time_aware_networks-1": Exercise(
-        answer=lambda: _kept(12.0, 8.0),
+        answer=lambda: _kept(12.0, 5.0),
         rtol=5e-3,
         mistakes=[
-            Mistake(lambda: float(np.exp(-12 / 8)),
-                    "That takes 8 weeks as a time constant; after a half-life one half is left, not 1/e."),
-            Mistake(lambda: 1 - _kept(12.0, 8.0), "That is what is lost; what is kept is asked for."),
-            Mistake(lambda: _kept(12 / 7, 8.0), "Pause and half-life are both in weeks: no division by 7."),
-            Mistake(lambda: _kept(8.0, 12.0), "The pause goes above the half-life: 12 / 8, not 8 / 12."),
+            Mistake(lambda: float(np.exp(-12 / 5)),
+                    "That takes 5 weeks as a time constant; after a half-life one half is left, not 1/e."),
+            Mistake(lambda: 1 - _kept(12.0, 5.0), "That is what is lost; what is kept is asked for."),
+            Mistake(lambda: _kept(12 / 7, 5.0), "Pause and half-life are both in weeks: no division by 7."),
+            Mistake(lambda: _kept(5.0, 12.0), "The pause goes above the half-life: 12 / 5, not 5 / 12."),
         ],
         explain="The cell never sees twelve steps: one step of twelve weeks is enough.",
     ),
@@ -123,10 +123,10 @@ EXERCISES = {
         mistakes=[
             Mistake(lambda: _factors(newest_first=True),
                     "That is the article's order: it keeps the oldest step whole and fades the newest."),
-            Mistake(lambda: 0.8 ** np.arange(1.0, 5)[::-1],
+            Mistake(lambda: 0.6 ** np.arange(1.0, 5)[::-1],
                     "The newest step has age 0 and keeps its whole weight."),
-            Mistake(lambda: np.full(4, 0.8), "The factor applies once for every step of age."),
-            Mistake(lambda: 0.8 ** np.arange(1.0, 5), "Reversed, and no step keeps its whole weight."),
+            Mistake(lambda: np.full(4, 0.6), "The factor applies once for every step of age."),
+            Mistake(lambda: 0.6 ** np.arange(1.0, 5), "Reversed, and no step keeps its whole weight."),
         ],
         explain="The newest step keeps its whole weight.",
     ),

@@ -67,7 +67,7 @@ EXERCISES = {
         mistakes=[
             Mistake(lambda: _ten_lines()[0], "That is the recall of the neighbours; subtract the other."),
             Mistake(lambda: _ten_lines()[1], "That is the recall of the popular list."),
-            Mistake(lambda: _ten_lines()[1] - _ten_lines()[0], "Neighbours minus popular, please."),
+            Mistake(lambda: _ten_lines()[1] - _ten_lines()[0], "Take neighbours minus popular, not the reverse."),
         ],
         explain="With ten lines of a basket its own neighbours say more than the crowd.",
     ),

@@ -67,7 +67,7 @@ EXERCISES = {
         mistakes=[
             Mistake(lambda: _ten_lines()[0], "That is the recall of the neighbours; subtract the other."),
             Mistake(lambda: _ten_lines()[1], "That is the recall of the popular list."),
-            Mistake(lambda: _ten_lines()[1] - _ten_lines()[0], "Neighbours minus popular, please."),
+            Mistake(lambda: _ten_lines()[1] - _ten_lines()[0], "The order: neighbours minus popular."),
         ],
         explain="With ten lines of a basket its own neighbours say more than the crowd.",
     ),
@@ -103,5 +103,16 @@ EXERCISES = {
             Mistake(lambda: 100 / 299, "Ten places are near, not one."),
         ],
         explain="Against this the shares of the maps are to be seen.",
+    ),
+    "cold_start-6": Exercise(
+        answer=lambda: (9 + 50 * 0.1) / (30 + 50),
+        unit="share",
+        rtol=1e-3,
+        mistakes=[
+            Mistake(lambda: 9 / 30, "That is the country alone, as if the shop told nothing."),
+            Mistake(lambda: (0.3 + 0.1) / 2, "The two are not worth the same: 30 purchases against 50."),
+            Mistake(lambda: 9 / 80, "The 50 purchases of the crowd have lamps among them, too."),
+        ],
+        explain="Thirty purchases of its own against fifty of the crowd.",
     ),
 }

@@ -29,7 +29,6 @@ EXERCISES = {
         unit="days",
         rtol=1e-3,
         mistakes=[
-            Mistake(lambda: 1024 * 6, "Those are hours."),
             Mistake(lambda: 1024, "That is the number of half-lives; each has six hours."),
             Mistake(lambda: 1024 * 24 / 6, "Four half-lives fit into a day: divide by four."),
         ],
@@ -51,9 +50,8 @@ EXERCISES = {
         unit="minutes",
         rtol=0.01,
         mistakes=[
-            Mistake(lambda: 200e6 * 90 * 0.12e-6, "Those are seconds."),
             Mistake(lambda: 200e6 * 0.12e-6 / 60, "That is one day of the log; all ninety are read anew."),
-            Mistake(lambda: 200e6 * 90 * 0.12e-6 / 3600, "Those are hours."),
+            Mistake(lambda: 200e6 * 90 * 1e-6 / 60, "That is at one microsecond an event; it costs 0.12."),
         ],
         explain="18 billion events are read each night, and each costs 0.12 microseconds.",
     ),

@@ -21,7 +21,7 @@ class AuthorYearLabels(BaseLabelStyle):
     def format_labels(self, sorted_entries):
         for entry in sorted_entries:
             data = {"entry": entry, "style": self.text}
-            yield str(self.words.format_data(data))
+            yield self.words.format_data(data).render_as("text")
 
 
 class Style(PlainStyle):

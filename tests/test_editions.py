@@ -537,7 +537,7 @@ def test_the_teaching_guide_is_not_for_students(built):
     assert len(pages) > 20
     for page in pages:
         text = page.read_text(encoding="utf-8")
-        assert belief not in text and "teaching_guide" not in text, page
+        assert belief not in text and "teaching_guide.html" not in text, page
 
 
 @pytest.mark.page

@@ -23,6 +23,11 @@ def _first_alarm(half_life, fall=0.1):
     return None
 
 
+def _kept(*ages: float) -> float:
+    """The decayed sum of events of these ages, half-life seven days."""
+    return sum(2 ** (-age / 7) for age in ages)
+
+
 EXERCISES = {
     "at_scale-1": Exercise(
         answer=lambda: 1024 * 6 / 24,
@@ -35,15 +40,15 @@ EXERCISES = {
         explain="A double ends at 2 to the power 1024, so the weight is infinite after 1,024 half-lives.",
     ),
     "at_scale-2": Exercise(
-        answer=lambda: 2.0**-4 + 2.0**-2 + 2.0**-3,
+        answer=lambda: _kept(30, 16, 23),
         unit="events",
         rtol=1e-3,
         mistakes=[
-            Mistake(lambda: 2.0**-4 + 2.0**-2 + 2 * 2.0**-3, "Event c came twice and counts once."),
-            Mistake(lambda: 2.0**-4 + 2.0**-2, "The late event counts, at its own age of 21 days."),
-            Mistake(lambda: 1.75, "That is the interest on day 14; two more half-lives follow."),
+            Mistake(lambda: _kept(30, 16, 23, 23), "Event c came twice and counts once."),
+            Mistake(lambda: _kept(30, 16), "The late event counts, at its own age of 23 days."),
+            Mistake(lambda: 1.75, "That is the interest on day 14; sixteen more days follow."),
         ],
-        explain="Ages of 28, 14 and 21 days are four, two and three half-lives.",
+        explain="The late event counts like one that came in time, and once.",
     ),
     "at_scale-3": Exercise(
         answer=lambda: 200e6 * 90 * 0.12e-6 / 60,

@@ -78,6 +78,7 @@ EXERCISES = {
         mistakes=[
             Mistake(lambda: 4 / 8, "That is her own rate, as if nothing were known of the crowd."),
             Mistake(lambda: 0.8 / 16, "That is the crowd's mean, as if nothing were known of her."),
+            Mistake(lambda: (0.8 + 4) / 16, "Her own 8 weeks are missing below the line."),
             Mistake(lambda: (0.5 + 0.05) / 2, "The two are not worth the same: 8 weeks weigh against 16."),
         ],
         explain="Her 8 weeks weigh one third, the crowd's 16 two thirds.",
@@ -111,6 +112,7 @@ EXERCISES = {
         mistakes=[
             Mistake(lambda: 9 / 30, "That is the country alone, as if the shop told nothing."),
             Mistake(lambda: (0.3 + 0.1) / 2, "The two are not worth the same: 30 purchases against 50."),
+            Mistake(lambda: (9 + 0.1) / 80, "A tenth of 50 purchases is 5 lamps, not a tenth of one."),
             Mistake(lambda: 9 / 80, "The 50 purchases of the crowd have lamps among them, too."),
         ],
         explain="Thirty purchases of its own against fifty of the crowd.",

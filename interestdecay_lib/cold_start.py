@@ -11,6 +11,7 @@ Three answers to having too few events:
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,7 @@ from scipy import optimize, sparse, stats
 from scipy.special import logsumexp
 
 from interestdecay_lib._arguments import floats, is_number, whole
+from interestdecay_lib.customer_base import NBD
 
 __all__ = ["POLICIES", "HalfLifeCrowd", "RateCrowd", "likeness_scores", "own_half_life", "shrunken_shares",
            "simulate_exploration"]
@@ -136,7 +138,7 @@ class RateCrowd:
 
     Notes
     -----
-    With events at random this is the NBD model of Ehrenberg (1959).
+    With events at random this is the NBD model of Ehrenberg (1959), `customer_base.NBD`, which does the fit.
     """
 
     shape: float
@@ -172,18 +174,13 @@ class RateCrowd:
         events, watched = _watched(events, watched)
         if not events.sum() > 0:
             raise ValueError("no event: nothing can be said of this crowd")
-
-        def loss(theta):
-            r, alpha = np.exp(theta)
-            return -stats.nbinom.logpmf(events, r, alpha / (alpha + watched)).sum() / len(events)
-
-        mean = events.sum() / watched.sum()
-        found = optimize.minimize(loss, [0.0, -np.log(mean)], method="Nelder-Mead",
-                                  options={"xatol": 1e-6, "fatol": 1e-12, "maxiter": 4000})
-        r, alpha = map(float, np.exp(found.x))
-        if r > 1e4:
+        last = np.where(events > 0, watched, 0)  # nobody leaves, so when the last event fell does not matter
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # of a crowd without spread: refused below
+            crowd = NBD.fit(events, last, watched)
+        if crowd.r > 1e4:
             raise ValueError("these people do not differ more than chance does: the spread of the crowd is 0")
-        return cls(r, alpha)
+        return cls(crowd.r, crowd.alpha)
 
     def estimate(self, events: ArrayLike, watched: ArrayLike) -> np.ndarray:
         r"""Everybody's rate, drawn towards the crowd's.

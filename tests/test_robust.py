@@ -89,6 +89,26 @@ def test_no_stored_claim_is_weak():
     assert robust.weak(STORED) == []
 
 
+def test_what_was_not_run_keeps_its_entry(tmp_path, monkeypatch):
+    """A run of one chapter renews its entry; the others stay as measured, a chapter that is gone leaves."""
+    before = {"safe": 3, "chapters": {**STORED["chapters"], "gone": {}}, "tests": STORED["tests"]}
+    (tmp_path / "robust.json").write_text(json.dumps(before), encoding="utf-8")
+    world = tmp_path / "runs/chapters/first_look/00-avx.json"
+    world.parent.mkdir(parents=True)
+    claims_there = {"a < b": {"holds": False, "slack": {"a < b": -1}}}
+    run = {"claims": claims_there, "said": {}, "errors": [], "changed": []}
+    world.write_text(json.dumps(run), encoding="utf-8")
+    monkeypatch.setattr(robust, "OUTPUT", tmp_path / "robust.json")
+    monkeypatch.setattr(robust, "STORE", tmp_path / "runs")
+    monkeypatch.setattr(robust, "processor", lambda: "another processor")
+    assert [line.partition(":")[0] for line in robust.report()] == ["first_look"]
+    after = json.loads((tmp_path / "robust.json").read_text(encoding="utf-8"))
+    assert set(after["chapters"]) == set(NAMES) and after["tests"] == STORED["tests"]
+    renewed = after["chapters"].pop("first_look")
+    assert (renewed["worlds"], renewed["processor"]) == (1, "another processor")
+    assert after["chapters"] == {k: v for k, v in STORED["chapters"].items() if k != "first_look"}
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_chapter_ran_in_the_other_worlds(name):
     """A chapter that trains with its claims as they are now; the others on older instructions."""

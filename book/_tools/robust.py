@@ -22,6 +22,7 @@ import nbformat
 import numpy as np
 
 import fingerprint
+from chapter import names
 from environment import BUILD, CHAPTERS, PYTHON, ROOT, clean, processor, say
 from notebooks import FAILURES, clean_kernel
 
@@ -279,15 +280,21 @@ def _margins(slacks):
 
 
 def report():
-    """Store the table; returns what does not hold with the margin that the book asks for."""
-    result = {"safe": SAFE, "processor": processor(), "chapters": {}, "tests": {}}
-    for kind in ("chapters", "tests"):
-        for folder in sorted((STORE / kind).glob("*")):
-            found = inventory(kind, folder.name)
-            if found:
-                result[kind][folder.name] = found
+    """Store the table; returns what does not hold with the margin that the book asks for.
+
+    What was not run here keeps its entry, as long as its chapter or test is there.
+    """
+    stored = json.loads(OUTPUT.read_text(encoding="utf-8"))
+    there = {"chapters": names(), "tests": [path.stem for path in training_tests()]}
+    result = {"safe": SAFE}
+    for kind, known in there.items():
+        entries = {name: inventory(kind, name) or stored[kind].get(name) for name in sorted(known)}
+        result[kind] = {name: found for name, found in entries.items() if found}
     for name, found in result["chapters"].items():
-        found["asserted"] = claims_of(nbformat.read(CHAPTERS / f"{name}.ipynb", 4))
+        if "processor" not in found:  # just run
+            found["asserted"] = claims_of(nbformat.read(CHAPTERS / f"{name}.ipynb", 4))
+    for found in [*result["chapters"].values(), *result["tests"].values()]:
+        found.setdefault("processor", processor())
     OUTPUT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     return weak(result)
 

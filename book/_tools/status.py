@@ -39,7 +39,7 @@ def margins(robust):
     trained = {name: found for name, found in robust["chapters"].items() if _varying(found)}
     others = min(found["worlds"] for found in robust["chapters"].values())
     lines = [
-        f"Measured on {robust['processor']}. In {others} worlds that differ in nothing but the instruction "
+        f"Measured on {_on(robust)}. In {others} worlds that differ in nothing but the instruction "
         "set every chapter gives its stored outputs. Margin: mean distance from failing, in standard "
         "deviations over the worlds.",
         "",
@@ -52,6 +52,15 @@ def margins(robust):
         told = f"{_margin(worst['margin'])} | `{worst['comparison']}`" if worst else "– | –"
         lines.append(f"| `{name}` | {found['worlds']} | {len(rows)} | {told} |")
     return "\n".join(lines) + "\n"
+
+
+def _on(robust):
+    """The processors, and where there are several, what was run on all but the most frequent one."""
+    by = {}
+    for name, found in [*robust["chapters"].items(), *robust["tests"].items()]:
+        by.setdefault(found["processor"], []).append(f"`{name}`")
+    most, *others = sorted(by, key=lambda processor: -len(by[processor]))
+    return "; ".join([most, *(f"{', '.join(by[other])} on {other}" for other in others)])
 
 
 def _margin(value):

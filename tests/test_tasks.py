@@ -132,10 +132,12 @@ def test_the_status_page_shows_what_was_measured():
     text = status.PAGE.read_text(encoding="utf-8")
     assert status.renewed() == text, "run `make measure` or `make robust`, or book/_tools/status.py"
     pages["site_megabytes"] = 654.0
-    robust["processor"] = "an abacus"
+    for found in [*robust["chapters"].values(), *robust["tests"].values()]:
+        found["processor"] = "an abacus"
+    robust["chapters"]["first_look"]["processor"] = "a slide rule"
     renewed = status.page(text, pages, robust)
     assert all(f"`{name}`" in text for name in NAMES), "every chapter is named"
-    assert "has 654 MB" in renewed and "Measured on an abacus" in renewed
+    assert "has 654 MB" in renewed and "Measured on an abacus; `first_look` on a slide rule." in renewed
 
 
 def test_the_page_on_speed_shows_the_stored_benchmark():

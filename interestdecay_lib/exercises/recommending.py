@@ -27,6 +27,33 @@ def _popular(*half_lives):
     return [100 * np.concatenate([recall(cut, days) for cut in cuts]).mean() for days in half_lives]
 
 
+@cache
+def _last_film(seed=None):
+    """Mean nDCG at 10 of MovieLens' last films by what followed the film before; ties drawn, or by number."""
+    import numpy as np
+    from scipy import sparse
+
+    from interestdecay_lib.datasets import load_movielens
+    from interestdecay_lib.ranking import score_ranking
+
+    films = load_movielens()
+    order = films["item_id"] if seed is None else np.random.default_rng(seed).random(len(films))
+    rows = np.lexsort((order, films["timestamp"], films["user_id"]))
+    item = films["item_id"].to_numpy()[rows] - 1
+    steps = np.diff(films["user_id"].to_numpy()[rows]) == 0
+    last = np.flatnonzero(~np.r_[steps, False])
+    steps[last - 1] = False
+    follows = sparse.coo_array(
+        (np.ones(steps.sum()), (item[:-1][steps], item[1:][steps])), shape=(1682, 1682)).toarray()
+    place = (np.arange(len(last)), item[last])
+    asked = sparse.csr_array((np.ones(len(last)), place), shape=(len(last), 1682))
+    return score_ranking(follows[item[last - 1]], asked, 10)["ndcg"].mean()
+
+
+def _drawn():
+    return sum(_last_film(seed) for seed in range(5)) / 5
+
+
 EXERCISES = {
     "recommending-1": Exercise(
         answer=lambda: 21 / math.log2(12 / 3),
@@ -78,15 +105,19 @@ EXERCISES = {
         explain="Two customers bought both, five at least one of the two.",
     ),
     "recommending-5": Exercise(
-        answer=lambda: 0.5 * 0.5 - 0.5 * 0.1,
-        unit="score",
-        rtol=1e-3,
+        answer=lambda: 100 * (_last_film() / _drawn() - 1),
+        unit="percent",
+        atol=0.1,
         mistakes=[
-            Mistake(lambda: 0.5 * 0.8 - 0.5 * 0.9, "That is the second item. Does it win?"),
-            Mistake(lambda: 0.5 * 0.5, "Subtract its likeness to the first item."),
-            Mistake(lambda: 0.5 - 0.1, "Both parts have the weight one half."),
+            Mistake(lambda: 100 * (_last_film() - _drawn()),
+                    "That is the difference; asked is the gain relative to the random order."),
+            Mistake(lambda: _last_film() / _drawn(), "That is the ratio: subtract 1, in percent."),
+            Mistake(lambda: 100 * (1 - _drawn() / _last_film()),
+                    "Divide by the score of the random order, not by the other."),
+            Mistake(lambda: 100 * (_last_film() / _last_film(0) - 1),
+                    "That is one random order; the mean of five was asked for."),
         ],
-        explain="The third item stands before the second, although its score is lower.",
+        explain="Sorted ties make a sequence that nobody watched, and a model of sequences learns it.",
     ),
     "recommending-6": Exercise(
         answer=lambda: 3 / 4,

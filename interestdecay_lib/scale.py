@@ -276,8 +276,8 @@ class StreamState:
         self.position += 1
         return counted
 
-    def save(self, path: str | Path) -> None:
-        """Store all of it in one file: the old file stays whole until the new one is."""
+    def to_json(self) -> str:
+        """All of it as one text; ids that are too old to come again are dropped."""
         oldest = self.newest - self.remember
         self._seen = {event: time for event, time in self._seen.items() if time >= oldest}
         stored = {
@@ -286,18 +286,12 @@ class StreamState:
             "seen": list(self._seen.items()),
             "counters": [(user, c.value, c.time) for user, c in self.counters.items()],
         }
-        path = Path(path)
-        beside = path.with_name(path.name + ".new")
-        with beside.open("w", encoding="utf-8") as file:
-            json.dump(stored, file)
-            file.flush()
-            os.fsync(file.fileno())                     # on the disk before it gets the name
-        os.replace(beside, path)
+        return json.dumps(stored)
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
-        """The state that `save` stored; ids and users are numbers or texts, as JSON keeps them."""
-        stored = json.loads(Path(path).read_text(encoding="utf-8"))
+    def from_json(cls, text: str) -> Self:
+        """The state of `to_json`; ids and users are numbers or texts, as JSON keeps them."""
+        stored = json.loads(text)
         state = cls(stored["half_life"], stored["remember"])
         state.position, state.twice, state.too_late = (stored[k] for k in ("position", "twice", "too_late"))
         state.newest = -math.inf if stored["newest"] is None else stored["newest"]
@@ -305,6 +299,21 @@ class StreamState:
         state.counters = {u: DecayedCounter(state.half_life, value, time)
                           for u, value, time in stored["counters"]}
         return state
+
+    def save(self, path: str | Path) -> None:
+        """Store all of it in one file: the old file stays whole until the new one is."""
+        path = Path(path)
+        beside = path.with_name(path.name + ".new")
+        with beside.open("w", encoding="utf-8") as file:
+            file.write(self.to_json())
+            file.flush()
+            os.fsync(file.fileno())                     # on the disk before it gets the name
+        os.replace(beside, path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """The state that `save` stored."""
+        return cls.from_json(Path(path).read_text(encoding="utf-8"))
 
 
 def follow(events: Iterable[tuple], checkpoint: str | Path, half_life: float, remember: float,

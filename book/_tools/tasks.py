@@ -253,7 +253,7 @@ def lab():
 
 
 def lock():
-    """Compile requirements.in into the hashed lock for Linux, macOS and Windows (needs the network)."""
+    """Compile requirements.in, and that of Spark, into hashed locks for all systems (needs the network)."""
     environment.prepare()
     # the oldest Python's solution serves all, so that a class computes with the same versions
     options = "--universal --generate-hashes --no-header --python-version 3.11 --fork-strategy fewest".split()
@@ -262,9 +262,15 @@ def lock():
         [*uv, *options, "-o", "requirements.txt", "requirements.in"],
         "the lock could not be compiled",
     )
-    file = ROOT / "requirements.txt"
+    run(
+        [*uv, *options, "-c", "requirements.txt", "-o", "requirements-spark.txt", "requirements-spark.in"],
+        "the lock of `make spark` could not be compiled",
+    )
     head = "# The lock: every version exact, every file hashed, for Linux, macOS and Windows. "
-    file.write_text(head + "Made by `make lock` from requirements.in.\n" + file.read_text(encoding="utf-8"))
+    for name in ("requirements", "requirements-spark"):
+        file = ROOT / f"{name}.txt"
+        text = file.read_text(encoding="utf-8")
+        file.write_text(f"{head}Made by `make lock` from {name}.in.\n{text}", encoding="utf-8")
 
 
 def benchmark():
@@ -296,6 +302,12 @@ def other_versions(which):
     """The tests with the newest versions that fit together, or with the lowest that are promised."""
     environment.prepare()
     run([str(PYTHON), str(ROOT / "book/_tools/versions.py"), which], "not everything passes (see above)")
+
+
+def spark():
+    """The decayed sum and a killed stream on Spark, in an environment of its own; two minutes when quiet."""
+    environment.prepare()
+    run([str(PYTHON), str(ROOT / "book/_tools/versions.py"), "spark"], "Spark does not agree (see above)")
 
 
 def report(arguments):
@@ -334,6 +346,7 @@ COMMANDS = {
     "test-fast": lambda: test(fast=True),
     "test-newest": lambda: other_versions("newest"),
     "test-oldest": lambda: other_versions("oldest"),
+    "spark": spark,
     "notebooks": notebooks,
     "student": student,
     "instructor": instructor,

@@ -1,8 +1,10 @@
-"""`make test-newest` and `make test-oldest`: does the book hold with other versions than the lock's?
+"""`make test-newest`, `make test-oldest`, `make spark`: what is run in an environment of its own.
 
 newest   requirements.in resolved anew, as a reader who installs without the lock gets it: all tests that need
          no browser, and every notebook under nbval
 oldest   the lowest versions that pyproject.toml promises: the library's tests and documented examples
+
+spark    the expressions and the stream of the chapter `at_scale` on Spark, from a lock of its own
 
 Each has an environment of its own in _build/versions, made anew when what was resolved changes; the book's
 own environment stays as it is. Needs the network. Runs in the book's environment; `tasks.py` calls it.
@@ -51,6 +53,15 @@ def oldest():
     _run("the library", [str(python), *_pytest(), "-m", "not page", *library_tests(), "interestdecay_lib"])
 
 
+def spark(*arguments):
+    """What `at_scale` shows of Spark; it is built with the setuptools of the lock, which come first."""
+    lock = (ROOT / "requirements-spark.txt").read_text(encoding="utf-8")
+    sources = re.compile(r"^pyspark==.*\n(?:    .*\n)*", flags=re.MULTILINE)
+    hashed = ["--require-hashes", "--no-build-isolation"]
+    python = _environment("spark", lock, [sources.sub("", lock), lock], hashed)
+    _run("Spark", [str(python), str(ROOT / "book/_measure/spark.py"), *arguments])
+
+
 def library_tests():
     """The files of tests that import nothing of the book's tools."""
     tools, tests = ROOT / "book/_tools", ROOT / "tests"
@@ -87,7 +98,8 @@ def _resolved(name, sources):
     return target.read_text(encoding="utf-8")
 
 
-def _environment(name, wanted):
+def _environment(name, wanted, steps=None, more=()):
+    """The Python of an environment with exactly these packages, installed in one step or several."""
     folder = BUILD / "versions" / name
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     stamp = folder / "installed.txt"
@@ -95,11 +107,12 @@ def _environment(name, wanted):
         say("Installing them into an environment of their own ...")
         follow([*UV, "venv", "--clear", "-q", "--python", sys.executable, str(folder)], "-", "no environment")
         listed = BUILD / f"versions/{name}.install"
-        listed.write_text(wanted, encoding="utf-8")
         options = ["--python", str(python), "--no-deps", "--compile-bytecode"]
         options += ["--index-strategy", "unsafe-best-match"]
         install = [*UV, "pip", "install", "-q", *options]
-        for what in (["-r", str(listed)], ["-e", str(ROOT)]):
+        for step in [*(steps or [wanted]), None]:
+            listed.write_text(step or "", encoding="utf-8")
+            what = ["-e", str(ROOT)] if step is None else [*more, "-r", str(listed)]
             done = subprocess.run([*install, *what], cwd=ROOT, env=_settings(), check=False)
             if done.returncode:
                 raise Stop("the packages could not be installed (the network is needed)")
@@ -126,6 +139,6 @@ def _declared(text):
 if __name__ == "__main__":
     os.chdir(ROOT)
     try:
-        {"newest": newest, "oldest": oldest}[sys.argv[1]]()
+        {"newest": newest, "oldest": oldest, "spark": spark}[sys.argv[1]](*sys.argv[2:])
     except Stop as stop:
         sys.exit(f"\nStopped: {stop}")

@@ -5,6 +5,7 @@ figure's alternative text must contain. The page's frames play no part in it.
 """
 
 import json
+import math
 from functools import cache
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pandas as pd
 from scipy import stats
 from scipy.optimize import brentq, minimize, minimize_scalar
 
-from interestdecay_lib import baselines, customer_base, datasets, decay, evaluation, interest, tasks
+from interestdecay_lib import baselines, customer_base, datasets, decay, evaluation, interest, lstm, tasks
 
 
 @cache
@@ -432,9 +433,10 @@ def longer_ago(k):
     number, her[newest, 0] = her[newest, 0], 0
     her[25 - k, 0] += number
     odds = -2 + sum(her[t, 0] * math.exp(-math.log(2) * (25 - t) / 4) for t in range(26))
-    stored, told = np.load(ROOT / "book/_data/explaining.npz"), []
+    stored, told = np.load(Path(__file__).parents[1] / "book/_data/explaining.npz"), []
     for seed in range(5):
-        weights = lstm.LSTMWeights(*(stored[f"last_{part}"][seed] for part in ("kernel", "recurrent", "lstm_bias")))
+        parts = (stored[f"last_{part}"][seed] for part in ("kernel", "recurrent", "lstm_bias"))
+        weights = lstm.LSTMWeights(*parts)
         h = c = np.zeros(8)
         for week in her:
             step = lstm.lstm_step(week, h, c, weights)

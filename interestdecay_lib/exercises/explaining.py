@@ -59,7 +59,7 @@ EXERCISES = {
         mistakes=[
             Mistake(lambda: 100 * _mug()[1] / sum(_mug()), "That is the lamp's share."),
             Mistake(lambda: 100 * 0.2 / 0.7, "That is the share of the likenesses alone, without decay."),
-            Mistake(lambda: 100 * 2 ** -0.5 / (2 ** -0.5 + 2 ** -2.5), "The likenesses are missing from both terms."),
+            Mistake(lambda: 100 * 2 ** -0.5 / (2 ** -0.5 + 2 ** -2.5), "The likenesses are missing in both."),
             Mistake(lambda: _mug()[0] / sum(_mug()), "The size is right, but percent are asked for."),
             Mistake(lambda: 100 * _mug()[0], "That is the term; divide by the sum of both."),
         ],

@@ -24,6 +24,7 @@ __all__ = [  # from what everybody needs to what few do
     "event_log",
     "event_networks",
     "events",
+    "explaining",
     "fitting",
     "forecasts",
     "gru",

@@ -5,6 +5,7 @@ figure's alternative text must contain. The page's frames play no part in it.
 """
 
 import json
+import math
 from functools import cache
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pandas as pd
 from scipy import stats
 from scipy.optimize import brentq, minimize, minimize_scalar
 
-from interestdecay_lib import baselines, customer_base, datasets, decay, evaluation, interest, tasks
+from interestdecay_lib import baselines, customer_base, datasets, decay, evaluation, interest, lstm, tasks
 
 
 @cache
@@ -421,7 +422,32 @@ def alarm(half_life, fall):
             f"one false alarm in {wait:.0f} days"]
 
 
+def longer_ago(k):
+    """One customer and five networks, step by step."""
+    from interestdecay_lib.explaining import simulate_history
+
+    k = int(k)
+    weeks = simulate_history(4000, seed=3).x
+    her = weeks[[np.count_nonzero(one[:, 0]) >= 5 for one in weeks]][30].copy()
+    newest = max(t for t in range(26) if her[t, 0] > 0)
+    number, her[newest, 0] = her[newest, 0], 0
+    her[25 - k, 0] += number
+    odds = -2 + sum(her[t, 0] * math.exp(-math.log(2) * (25 - t) / 4) for t in range(26))
+    stored, told = np.load(Path(__file__).parents[1] / "book/_data/explaining.npz"), []
+    for seed in range(5):
+        parts = (stored[f"last_{part}"][seed] for part in ("kernel", "recurrent", "lstm_bias"))
+        weights = lstm.LSTMWeights(*parts)
+        h = c = np.zeros(8)
+        for week in her:
+            step = lstm.lstm_step(week, h, c, weights)
+            h, c = step.h, step.c
+        told.append(100 / (1 + math.exp(-(h @ stored["last_head"][seed] + stored["last_bias"][seed]))))
+    return [f"Last purchase {k} weeks ago", f"true probability {100 / (1 + math.exp(-odds)):.1f} %",
+            f"five networks {min(told):.1f} to {max(told):.1f} %"]
+
+
 FIGURES = {
+    "longer-ago": (longer_ago, [{"k": "0"}, {"k": "12"}]),
     "first-lines": (first_lines, [{"known": "0"}, {"known": "10"}]),
     "two-half-lives": (two_half_lives, [{"place": "3"}, {"ranking": "a customer's own", "place": "4"}]),
     "curves": (

@@ -19,12 +19,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+from scipy.optimize import brentq
 from scipy.special import expit, gammaln, logsumexp
 
 from interestdecay_lib._arguments import duration, floats, instant, is_number, whole
 
 __all__ = ["CONVERSIONS", "Kept", "alike", "clipped_gradients", "discrete_laplace", "dp_sgd", "epsilon_spent",
-           "forget_before", "laplace", "pseudonyms", "renyi_divergence"]
+           "forget_before", "laplace", "noise_for", "pseudonyms", "renyi_divergence"]
 
 #: How `epsilon_spent` makes one epsilon of Renyi divergences: Mironov (2017), and Canonne et al. (2020).
 CONVERSIONS = ("classic", "improved")
@@ -291,6 +292,29 @@ def epsilon_spent(rate: float, noise: float, steps: int, delta: float, conversio
     return float(max(0.0, (R + np.log1p(-1 / a) - np.log(delta * a) / (a - 1)).min()))
 
 
+def noise_for(epsilon: float, rate: float, steps: int, delta: float, conversion: str = "improved") -> float:
+    r"""The :math:`\sigma` with which `epsilon_spent` is `epsilon`; the other arguments are its own.
+
+    Raises
+    ------
+    ValueError
+        Where no noise between 0.2 and 2,000 gives it.
+
+    Examples
+    --------
+    >>> noise = noise_for(2, rate=0.05, steps=300, delta=1e-5)
+    >>> round(noise, 2), round(epsilon_spent(0.05, noise, 300, 1e-5), 6)
+    (2.09, 2.0)
+    """
+    def off(log_noise):
+        return epsilon_spent(rate, np.exp(log_noise), steps, delta, conversion) - epsilon
+
+    ends = np.log((0.2, 2000))
+    if not (is_number(epsilon) and off(ends[0]) > 0 > off(ends[1])):
+        raise ValueError(f"no noise between 0.2 and 2,000 spends epsilon={epsilon!r} here")
+    return float(np.exp(brentq(off, *ends, xtol=1e-10)))
+
+
 def clipped_gradients(w: ArrayLike, x: ArrayLike, y: ArrayLike, clip: float) -> np.ndarray:
     r"""The gradient of each person's log loss in a logistic regression, cut to length C.
 
@@ -315,15 +339,14 @@ def clipped_gradients(w: ArrayLike, x: ArrayLike, y: ArrayLike, clip: float) -> 
     >>> clipped_gradients([0.0, 0.0], [[3.0, 4.0], [0.6, 0.8]], [0, 1], clip=1).round(2).tolist()
     [[0.6, 0.8], [-0.3, -0.4]]
     """
-    w, x = floats(w, "w"), floats(x, "x")
-    return _shrunk(w, x, floats(y, "y"), clip)[..., None] * x
+    w, x, y = floats(w, "w"), floats(x, "x"), floats(y, "y")
+    return _shrunk(w @ x.T, x, y, clip)[..., None] * x
 
 
-def _shrunk(w: np.ndarray, x: np.ndarray, y: np.ndarray, clip: float) -> np.ndarray:
-    """p - y, made smaller where the gradient is too long; shape (..., n)."""
-    error = expit(w @ x.T) - y
-    length = np.abs(error) * np.linalg.norm(x, axis=1)
-    return error / np.maximum(1, length / clip)
+def _shrunk(score: np.ndarray, x: np.ndarray, y: np.ndarray, clip: float) -> np.ndarray:
+    """p - y of each row, made smaller where the gradient (p - y) x would be too long."""
+    error = expit(score) - y
+    return error / np.maximum(1, np.abs(error) * np.linalg.norm(x, axis=1) / clip)
 
 
 def dp_sgd(x: ArrayLike, y: ArrayLike, noise: float, rate: float, steps: int, rng: np.random.Generator,
@@ -387,9 +410,7 @@ def dp_sgd(x: ArrayLike, y: ArrayLike, noise: float, rate: float, steps: int, rn
         batch = rng.random((runs, n), dtype=np.float32) < rate
         run, person = np.nonzero(batch)
         rows = x[person]
-        error = expit(np.einsum("ij,ij->i", rows, w[run])) - y[person]
-        length = np.abs(error) * np.linalg.norm(rows, axis=1)
-        error /= np.maximum(1, length / clip)
+        error = _shrunk(np.einsum("ij,ij->i", rows, w[run]), rows, y[person], clip)
         total = np.stack([np.bincount(run, error * rows[:, j], minlength=runs) for j in range(d)], axis=1)
         w -= learning_rate / (rate * n) * (total + noise * clip * rng.normal(size=w.shape))
     return w

@@ -31,6 +31,7 @@ __all__ = [  # from what everybody needs to what few do
     "lstm",
     "networks",
     "plots",
+    "privacy",
     "ranking",
     "recommending",
     "report",

@@ -1,4 +1,4 @@
-"""Keyed hashes against RFC 2104 by hand, noise against SciPy, the account against integrals and dp-accounting."""
+"""Hashes against RFC 2104 by hand, noise against SciPy, the account against integrals and dp-accounting."""
 
 import hashlib
 
@@ -53,7 +53,8 @@ def test_another_key_joins_nothing():
 
 
 @pytest.mark.parametrize(("wrong", "says"), [
-    ({"key": "a text that is long enough"}, "bytes, got str"), ({"key": b"short"}, "at least 16 bytes, got 5"),
+    ({"key": "a text that is long enough"}, "bytes, got str"),
+    ({"key": b"short"}, "at least 16 bytes, got 5"),
     ({"length": 4}, "length"), ({"length": 65}, "8 to 64"), ({"ids": ["ann", None]}, "1 names are missing"),
     ({"ids": [1, "1"]}, "two names have the same pseudonym"),
 ])
@@ -126,7 +127,8 @@ def test_whole_noise_is_for_whole_numbers():
 # -- an account ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("q", "sigma", "order"), [(0.01, 1.0, 2), (0.1, 2.0, 8), (0.5, 1.5, 5), (1.0, 3.0, 4)])
+@pytest.mark.parametrize(("q", "sigma", "order"),
+                         [(0.01, 1.0, 2), (0.1, 2.0, 8), (0.5, 1.5, 5), (1.0, 3.0, 4)])
 def test_divergence_is_an_integral(q, sigma, order):
     r"""E of ((1-q) + q N(1)/N(0))^order under N(0), by numbers; dominates the other direction, too."""
     def mixture(z):
@@ -150,7 +152,7 @@ PUBLISHED = [(0.01, 4.0, 10_000, 1.26), (256 / 60_000, 1.3, 3515, 1.19), (256 / 
 
 @pytest.mark.parametrize(("q", "sigma", "steps", "published"), PUBLISHED)
 def test_published_epsilons_and_the_library(q, sigma, steps, published):
-    """Abadi et al. and the tutorials: the classic conversion; dp-accounting: the improved one; PLD: sharper."""
+    """Abadi et al. and the tutorials: the classic conversion; dp-accounting: the improved; PLD: sharper."""
     event = SelfComposedDpEvent(PoissonSampledDpEvent(q, GaussianDpEvent(sigma)), steps)
     ours = {c: epsilon_spent(q, sigma, steps, 1e-5, c) for c in CONVERSIONS}
     assert ours["classic"] == pytest.approx(published, abs=0.006)
@@ -226,9 +228,9 @@ def test_one_step_has_the_mean_and_the_spread_of_its_formula():
 
 
 @pytest.mark.parametrize(("wrong", "says"), [
-    ({"y": [0, 2]}, "of 0 and 1"), ({"y": [1]}, "must be"), ({"x": [1, 2]}, "must be"), ({"noise": -1}, "noise"),
-    ({"rate": 0}, "rate"), ({"clip": 0}, "clip"), ({"learning_rate": 0}, "learning_rate"), ({"steps": 0}, "steps"),
-    ({"runs": 0}, "runs"),
+    ({"y": [0, 2]}, "of 0 and 1"), ({"y": [1]}, "must be"), ({"x": [1, 2]}, "must be"),
+    ({"noise": -1}, "noise"), ({"rate": 0}, "rate"), ({"clip": 0}, "clip"), ({"steps": 0}, "steps"),
+    ({"learning_rate": 0}, "learning_rate"), ({"runs": 0}, "runs"),
 ])
 def test_training_on_nonsense(wrong, says):
     ok = {"x": [[1, 2], [1, 3]], "y": [0, 1], "noise": 1, "rate": 0.5, "steps": 1,
@@ -240,7 +242,8 @@ def test_training_on_nonsense(wrong, says):
 # -- forgetting ---------------------------------------------------------------------------------------------
 
 
-@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 60)), min_size=1, max_size=30), st.integers(1, 60))
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 60)), min_size=1, max_size=30),
+       st.integers(1, 60))
 def test_forgetting_by_hand(rows, keep):
     at = pd.Timestamp("2024-03-01")
     log = pd.DataFrame({"user_id": [u for u, _ in rows],

@@ -32,6 +32,7 @@ __all__ = [  # from what everybody needs to what few do
     "lstm",
     "networks",
     "plots",
+    "privacy",
     "ranking",
     "recommending",
     "report",

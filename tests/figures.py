@@ -446,8 +446,25 @@ def longer_ago(k):
             f"five networks {min(told):.1f} to {max(told):.1f} %"]
 
 
+def forgetting(log, keep):
+    """Event by event: what is left of both logs, in whole days."""
+    keep = int(keep)
+    lines, at = ((datasets.load_cdnow(), "1998-01-01") if log == "CDNOW" else
+                 (datasets.load_online_retail().drop_duplicates("invoice"), "2011-06-10"))
+    at, all_events, left = pd.Timestamp(at), [], []
+    for user, moment in zip(lines["user_id"], lines["timestamp"], strict=True):
+        if moment < at:
+            all_events.append(user)
+            if (at - moment).total_seconds() <= 7 * 86400 * keep:
+                left.append(user)
+    events, people = len(left) / len(all_events), len(set(left)) / len(set(all_events))
+    return [f"{log}, {keep} weeks kept", f"{100 * events:.1f} % of the events",
+            f"{100 * people:.1f} % of the customers"]
+
+
 FIGURES = {
     "longer-ago": (longer_ago, [{"k": "0"}, {"k": "12"}]),
+    "forgetting": (forgetting, [{"log": "CDNOW", "keep": "13"}, {"log": "gift shop", "keep": "52"}]),
     "first-lines": (first_lines, [{"known": "0"}, {"known": "10"}]),
     "two-half-lives": (two_half_lives, [{"place": "3"}, {"ranking": "a customer's own", "place": "4"}]),
     "curves": (

@@ -33,5 +33,12 @@ window.kept = (() => {
     } catch { /* nothing was kept */ }
   }
 
-  return { all, change, forget, part: (name) => all()[name] ?? {} };
+  // a file for the reader, made in the page
+  function save(name, text, type) {
+    const link = Object.assign(document.createElement("a"), { download: name, href: URL.createObjectURL(new Blob([text], { type })) });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+  }
+
+  return { all, save, change, forget, part: (name) => all()[name] ?? {} };
 })();

@@ -1,11 +1,11 @@
 """The book's Sphinx extension: live figures, alternative texts, and nothing from other hosts.
 
 The front page's cards and the block that tells how to run a chapter come from `front_page.py`, previews of
-terms from `previews.py`, quick questions from `quiz.py`, predictions from `predict.py`, answer boxes from
-`answer_box.py`, fields for own numbers from `calculator.py`, the picture for messengers from
-`social_card.py`, the library's pages from `library_pages.py`, values under solutions from
-`solution_values.py`, the link from a number to its line from `number_links.py`; what phones, screen readers
-and search need of a page from `body.py`, `citations.py` and `search_words.py`.
+terms from `previews.py`, quick questions from `quiz.py`, predictions from `predict.py`, the review deck
+from `deck.py`, answer boxes from `answer_box.py`, fields for own numbers from `calculator.py`, the picture
+for messengers from `social_card.py`, the library's pages from `library_pages.py`, values under solutions
+from `solution_values.py`, the link from a number to its line from `number_links.py`; what phones, screen
+readers and search need of a page from `body.py`, `citations.py` and `search_words.py`.
 """
 
 import importlib.util
@@ -21,6 +21,7 @@ import answer_box
 import body
 import calculator
 import citations  # noqa: F401  registers the bibliography's style
+import deck
 import executed
 import front_page
 import library_pages
@@ -123,6 +124,8 @@ def page(app, pagename, templatename, context, doctree):
         app.add_js_file("answer_box.js", loading_method="defer")
     if predict.MARK in context["body"]:
         app.add_js_file("predict.js", loading_method="defer")
+    if deck.MARK in context["body"]:
+        app.add_js_file("deck.js", loading_method="defer")
     if calculator.MARK in context["body"]:
         app.add_js_file("calculators.js", loading_method="defer")
     if "<moving-curve>" in context["body"]:
@@ -164,6 +167,7 @@ def setup(app):
     answer_box.setup(app)
     calculator.setup(app)
     predict.setup(app)
+    deck.setup(app)
     library_pages.setup(app)
     solution_values.setup(app)
     app.connect("config-inited", configure)

@@ -26,6 +26,7 @@ import executed
 import front_page
 import library_pages
 import number_links
+import parsons
 import predict
 import previews
 import quiz
@@ -120,8 +121,10 @@ def page(app, pagename, templatename, context, doctree):
     if 'class="cell_input' in context["body"]:
         context["metatags"] = context.get("metatags", "") + CODE
         context.setdefault("header_buttons", []).insert(0, code_switch())
-    if answer_box.MARK in context["body"]:
+    if answer_box.MARK in context["body"] or parsons.MARK in context["body"]:
         app.add_js_file("answer_box.js", loading_method="defer")
+    if parsons.MARK in context["body"]:
+        app.add_js_file("parsons.js", loading_method="defer")
     if predict.MARK in context["body"]:
         app.add_js_file("predict.js", loading_method="defer")
     if deck.MARK in context["body"]:
@@ -168,6 +171,7 @@ def setup(app):
     calculator.setup(app)
     predict.setup(app)
     deck.setup(app)
+    parsons.setup(app)
     library_pages.setup(app)
     solution_values.setup(app)
     app.connect("config-inited", configure)

@@ -29,6 +29,7 @@ import number_links
 import parsons
 import predict
 import previews
+import progress
 import quiz
 import search_words  # noqa: F401  registers the search's words
 import social_card
@@ -37,7 +38,7 @@ from chapter import Chapter, names
 from environment import LIBRARY
 
 EXPLORER = "<fading-explorer>"
-SCRIPTS = "kept previews scrollers folds contents filter print search slides".split()
+SCRIPTS = "kept progress previews scrollers folds contents filter print search slides".split()
 #: Before anything is drawn: whether this reader folded all code, as `folds.js` remembered it.
 CODE = """
 <script>
@@ -172,6 +173,7 @@ def setup(app):
     predict.setup(app)
     deck.setup(app)
     parsons.setup(app)
+    progress.setup(app)
     library_pages.setup(app)
     solution_values.setup(app)
     app.connect("config-inited", configure)

@@ -233,6 +233,12 @@ def pdf():
     run([str(PYTHON), str(ROOT / "book/_tools/pdf.py"), browser()], "the PDF could not be made")
 
 
+def bundle():
+    """Pack the whole built book into one zip that opens from a folder, without a server or a network."""
+    book()
+    run([str(PYTHON), str(ROOT / "book/_tools/bundle.py")], "the book could not be packed")
+
+
 def links():
     """Follow every link to another host (needs the network; no test does this)."""
     environment.prepare()
@@ -341,6 +347,7 @@ COMMANDS = {
     "grade": grade,
     "lab": lab,
     "pdf": pdf,
+    "bundle": bundle,
     "links": links,
     "lock": lock,
     "benchmark": benchmark,

@@ -3,7 +3,7 @@ PYTHON ?= python3
 TASKS = $(PYTHON) book/_tools/tasks.py
 
 .PHONY: help book test test-fast test-newest test-oldest lab pdf bundle links notebooks student instructor export \
-        grade benchmark robust measure report lock clean
+        grade class benchmark robust measure report lock clean
 help:        ## list the commands
 	@echo "make book        build the book into _build/html (sets up the environment the first time)"
 	@echo "make test        everything: ruff, library, notebooks (nbval, strict), build, pages in a browser"
@@ -17,6 +17,7 @@ help:        ## list the commands
 	@echo "make instructor  the edition with solutions and answer key, in _build/instructor"
 	@echo "make export CHAPTER=decay_formula   one chapter as a zip for a learning platform"
 	@echo "make grade FOLDER=submitted   points for the notebooks of a class, judged where no submission reaches"
+	@echo "make class FOLDER=saved       which mistakes a class made, from files saved on the page of progress"
 	@echo "make benchmark   measure the library, train and score every model (half an hour; goes on where it stopped)"
 	@echo "make robust      repeat what trains with other seeds, rounding and instruction sets (an hour; resumable)"
 	@echo "make test-newest the tests and notebooks with the newest versions that fit together (needs the network)"
@@ -31,7 +32,7 @@ book test test-fast test-newest test-oldest lab pdf bundle links notebooks stude
 	@$(TASKS) $@
 robust export:
 	@$(TASKS) $@ $(CHAPTER)
-grade:
+grade class:
 	@$(TASKS) $@ '$(FOLDER)'
 # USER and others are set in every shell: only what stands in the command itself counts
 said = $(if $(filter command,$(firstword $(origin $(1)))),'--$(2)=$($(1))')

@@ -5,6 +5,7 @@ import json
 import pytest
 
 import answer_box
+import class_report
 import parsons
 import predict
 import progress
@@ -106,6 +107,9 @@ def test_marks_are_kept_shown_saved_and_deleted(context, tmp_path):
     assert "600" not in json.dumps(file["answers"]).replace("3600", ""), "what was typed is not kept"
     assert file["quizzes"] == {"decay_formula": {"1": "wrong", "2": "right"}}
     assert file["predictions"] == {"decay_formula": {"guess": 7, "truth": 3}}
+
+    tally = class_report.exercises([class_report.read(tmp_path / "mine.json")])["decay_formula-1"]
+    assert (tally.tried, tally.solved, tally.tries, len(tally.told)) == (1, 1, [4], 2)
 
     shown.evaluate("kept.change('deck', deck => { deck.log = [['one', 1, 1, 0]]; })")
     shown.on("dialog", lambda dialog: dialog.accept())

@@ -227,6 +227,12 @@ def grade(folders):
     run([str(PYTHON), str(ROOT / "book/_tools/grade.py"), *folders], "not everything was graded (see above)")
 
 
+def class_(folders):
+    """Which mistakes a class made, from the files that its students saved on the page of progress."""
+    environment.prepare()
+    run([str(PYTHON), str(ROOT / "book/_tools/class_report.py"), *folders], "there is nothing to report on")
+
+
 def pdf():
     """Print the whole book, solutions at its end, into _build/pdf (needs Chromium or Chrome)."""
     book()
@@ -345,6 +351,7 @@ COMMANDS = {
     "instructor": instructor,
     "export": export,
     "grade": grade,
+    "class": class_,
     "lab": lab,
     "pdf": pdf,
     "bundle": bundle,
@@ -366,7 +373,7 @@ def main(arguments=None):
     parser.add_argument(
         "paths",
         nargs="*",
-        help="notebooks (notebooks), chapters (export, robust), a folder (grade), a log (report)",
+        help="notebooks (notebooks), chapters (export, robust), a folder (grade, class), a log (report)",
     )
     given, options = parser.parse_known_args(arguments)
     if options and given.command != "report":
@@ -380,7 +387,7 @@ def main(arguments=None):
         command = COMMANDS[given.command]
         if given.command == "report":
             command([*given.paths, *options])
-        elif given.command in ("notebooks", "export", "grade", "robust"):
+        elif given.command in ("notebooks", "export", "grade", "class", "robust"):
             command(given.paths)
         else:
             command()

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 TASKS = $(PYTHON) book/_tools/tasks.py
 
-.PHONY: help book test test-fast test-newest test-oldest lab pdf bundle links notebooks student instructor export \
+.PHONY: help book test test-fast test-newest test-oldest lab pdf bundle gift links notebooks student instructor export \
         grade class benchmark robust measure report lock clean
 help:        ## list the commands
 	@echo "make book        build the book into _build/html (sets up the environment the first time)"
@@ -18,6 +18,7 @@ help:        ## list the commands
 	@echo "make export CHAPTER=decay_formula   one chapter as a zip for a learning platform"
 	@echo "make grade FOLDER=submitted   points for the notebooks of a class, judged where no submission reaches"
 	@echo "make class FOLDER=saved       which mistakes a class made, from files saved on the page of progress"
+	@echo "make gift        the quick questions for Moodle (GIFT), in _build/gift"
 	@echo "make benchmark   measure the library, train and score every model (half an hour; goes on where it stopped)"
 	@echo "make robust      repeat what trains with other seeds, rounding and instruction sets (an hour; resumable)"
 	@echo "make test-newest the tests and notebooks with the newest versions that fit together (needs the network)"
@@ -28,7 +29,7 @@ help:        ## list the commands
 	@echo "make lock        compile requirements.in into requirements.txt (needs the network)"
 	@echo "make clean       remove everything generated, the environment included"
 	@echo "Another Python:  make book PYTHON=python3.12"
-book test test-fast test-newest test-oldest lab pdf bundle links notebooks student instructor benchmark measure lock clean:
+book test test-fast test-newest test-oldest lab pdf bundle gift links notebooks student instructor benchmark measure lock clean:
 	@$(TASKS) $@
 robust export:
 	@$(TASKS) $@ $(CHAPTER)

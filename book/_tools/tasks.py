@@ -227,6 +227,12 @@ def grade(folders):
     run([str(PYTHON), str(ROOT / "book/_tools/grade.py"), *folders], "not everything was graded (see above)")
 
 
+def gift():
+    """Write the quick questions in Moodle's GIFT format into _build/gift."""
+    environment.prepare()
+    run([str(PYTHON), str(ROOT / "book/_tools/gift.py")], "the quick questions could not be written")
+
+
 def class_(folders):
     """Which mistakes a class made, from the files that its students saved on the page of progress."""
     environment.prepare()
@@ -352,6 +358,7 @@ COMMANDS = {
     "export": export,
     "grade": grade,
     "class": class_,
+    "gift": gift,
     "lab": lab,
     "pdf": pdf,
     "bundle": bundle,

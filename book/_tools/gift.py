@@ -1,7 +1,8 @@
 """The quick questions in Moodle's GIFT format: `make gift` writes one file for the book and one a chapter.
 
 A question keeps its choices, which one is right, and the sentence that explains each. Text becomes HTML,
-formulas stand between ``\\(`` and ``\\)``, where Moodle's MathJax filter finds them. GIFT's own signs are escaped.
+formulas stand between ``\\(`` and ``\\)``, where Moodle's MathJax filter finds them. GIFT's own signs are
+escaped.
 """
 
 import re

@@ -11,7 +11,7 @@ out needs no page::
       log: true                          # only where guesses differ by factors
       ahead: 1                           # text cells further up, where an output shows the number before
       question: Text in MyST Markdown.
-      truth: Text with {number} where the number stands.
+      truth: Text with {number} where the number stands. Both may show other numbers, with `glue:text`.
 
 When a chapter is read, its question is put before the figure, the line that says the number and the text that
 shows it, whichever comes first. `predict.js` compares; without a script the question is a sentence and the

@@ -104,8 +104,11 @@ def placed(text, chapter):
 def add(app, docname, source):
     """Put the chapter's question into the text that Sphinx is about to read; the file stays as it is."""
     folder, _, chapter = docname.partition("/")
+    if folder != "chapters":
+        return
+    app.env.note_dependency(str(FILE))
     predictions = load()
-    if folder != "chapters" or chapter not in predictions:
+    if chapter not in predictions:
         return
     told = json.loads(source[0])
     notebook = nbformat.reads(source[0], 4)
@@ -137,7 +140,6 @@ class Predict(SphinxDirective):
 
     def run(self):
         chapter = self.arguments[0]
-        self.env.note_dependency(str(FILE))
         prediction = load()[chapter]
         number = f"{{glue:text}}`{prediction['number']}`"
         box = nodes.container(classes=["predict"])

@@ -55,7 +55,8 @@ def table():
 def _row(number, name):
     all_of = counts(name)
     cells = "".join(
-        f'<td data-part="{part}" data-all="{all_of[part]}">{all_of[part] or "–"}</td>' for part in PARTS
+        f'<td data-part="{part}" data-all="{all_of[part]}" data-head="{head}">{all_of[part] or "–"}</td>'
+        for part, head in PARTS.items()
     )
     link = f'<a href="../chapters/{name}.html">{number}. {escape(Chapter.read(name).title)}</a>'
     return f'<tr data-chapter="{name}"><th scope="row">{link}</th>{cells}</tr>'

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from sphinx.errors import ExtensionError
 
+import editions
 import predict
 from chapter import said
 from chapters import NAMES, ROOT, chapter
@@ -41,6 +42,14 @@ def test_nothing_above_it_gives_the_number_away(name):
     for cell in chapter(name).notebook.cells[: place + 1]:
         assert f"`{number}`" not in cell.source
         assert not any(key == number for key, _, _ in said(nbformat.v4.new_notebook(cells=[cell])))
+
+
+@each
+def test_the_students_edition_asks_it_in_the_same_place(name):
+    edition = editions.edition(chapter(name).notebook, solutions=False, nbgrader=False)
+    asked = [notebook.cells[predict.place(notebook, ALL[name])].source
+             for notebook in (edition, chapter(name).notebook)]
+    assert asked[0] == asked[1]
 
 
 def _notebook(*cells):

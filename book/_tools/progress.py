@@ -4,6 +4,7 @@ What was done is kept by the reader's browser alone (`kept.js`) and leaves it on
 saves.
 """
 
+from functools import cache
 from html import escape
 
 from docutils import nodes
@@ -30,6 +31,7 @@ PANEL = f"""{MARK} hidden>
 <p role="status"></p></div>"""
 
 
+@cache  # to know which exercises have a box, all of them are computed
 def counts(name):
     """How much there is of each part in a chapter."""
     judged = checks.exercises(name).values()

@@ -350,6 +350,8 @@
     return JSON.parse(new TextDecoder().decode(bytes));
   }
 
+  window.unsealed = unsealed; // for parsons.js
+
   const MARKS = { right: ["✓", ""], nearly: ["≈", ""], wrong: ["✗", "Not right. "], missing: ["…", ""] };
 
   function element(tag, className, text) {
@@ -368,6 +370,17 @@
     if (read) status.append(" ", element("span", "answer-read", read));
   }
 
+  // kept by this browser (kept.js): tries, whether it was right once, and which sentences it was told; never what was typed
+  function note(name, { verdict, message }) {
+    if (verdict === "missing") return;
+    window.kept?.change("answers", (all) => {
+      const before = all[name] ?? {};
+      const told = { ...(before.told ?? {}) };
+      if (verdict === "wrong") told[message] = (told[message] ?? 0) + 1;
+      all[name] = { tries: (before.tries ?? 0) + 1, solved: Boolean(before.solved) || verdict === "right", told };
+    });
+  }
+
   document.querySelectorAll("form.answer-box").forEach((form) => {
     let exercise;
     form.hidden = false;
@@ -375,7 +388,9 @@
       event.preventDefault();
       exercise ??= unsealed(form.dataset.sealed, form.dataset.exercise);
       const fields = [...form.querySelectorAll("input, select")];
-      tell(form, check(exercise, Object.fromEntries(fields.map((field) => [field.dataset.key ?? "", field.value]))));
+      const said = check(exercise, Object.fromEntries(fields.map((field) => [field.dataset.key ?? "", field.value])));
+      tell(form, said);
+      note(form.dataset.exercise, said);
     });
   });
 })();

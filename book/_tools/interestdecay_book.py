@@ -1,11 +1,11 @@
 """The book's Sphinx extension: live figures, alternative texts, and nothing from other hosts.
 
 The front page's cards and the block that tells how to run a chapter come from `front_page.py`, previews of
-terms from `previews.py`, quick questions from `quiz.py`, answer boxes from `answer_box.py`, fields for own
-numbers from `calculator.py`, the picture for messengers from `social_card.py`, the library's pages from
-`library_pages.py`, values under solutions from `solution_values.py`, the link from a number to its line from
-`number_links.py`; what phones, screen readers and search need of a page from `body.py`, `citations.py` and
-`search_words.py`.
+terms from `previews.py`, quick questions from `quiz.py`, predictions from `predict.py`, the review deck
+from `deck.py`, answer boxes from `answer_box.py`, fields for own numbers from `calculator.py`, the picture
+for messengers from `social_card.py`, the library's pages from `library_pages.py`, values under solutions
+from `solution_values.py`, the link from a number to its line from `number_links.py`; what phones, screen
+readers and search need of a page from `body.py`, `citations.py` and `search_words.py`.
 """
 
 import importlib.util
@@ -21,11 +21,15 @@ import answer_box
 import body
 import calculator
 import citations  # noqa: F401  registers the bibliography's style
+import deck
 import executed
 import front_page
 import library_pages
 import number_links
+import parsons
+import predict
 import previews
+import progress
 import quiz
 import search_words  # noqa: F401  registers the search's words
 import social_card
@@ -34,7 +38,7 @@ from chapter import Chapter, names
 from environment import LIBRARY
 
 EXPLORER = "<fading-explorer>"
-SCRIPTS = [f"{name}.js" for name in "previews scrollers folds contents filter print search slides".split()]
+SCRIPTS = "kept progress previews scrollers folds contents filter print search slides".split()
 #: Before anything is drawn: whether this reader folded all code, as `folds.js` remembered it.
 CODE = """
 <script>
@@ -118,8 +122,14 @@ def page(app, pagename, templatename, context, doctree):
     if 'class="cell_input' in context["body"]:
         context["metatags"] = context.get("metatags", "") + CODE
         context.setdefault("header_buttons", []).insert(0, code_switch())
-    if answer_box.MARK in context["body"]:
+    if answer_box.MARK in context["body"] or parsons.MARK in context["body"]:
         app.add_js_file("answer_box.js", loading_method="defer")
+    if parsons.MARK in context["body"]:
+        app.add_js_file("parsons.js", loading_method="defer")
+    if predict.MARK in context["body"]:
+        app.add_js_file("predict.js", loading_method="defer")
+    if deck.MARK in context["body"]:
+        app.add_js_file("deck.js", loading_method="defer")
     if calculator.MARK in context["body"]:
         app.add_js_file("calculators.js", loading_method="defer")
     if "<moving-curve>" in context["body"]:
@@ -150,8 +160,9 @@ def setup(app):
         raise SystemExit("the library is not installed: run `make book`, which installs it")
     os.environ["INTERESTDECAY_FIGURES"] = "page"  # kernels started by the build draw every frame
     NbElementRenderer.render_image = alternative_text(NbElementRenderer.render_image)
+    app.add_css_file("practice.css")
     for script in SCRIPTS:
-        app.add_js_file(script, loading_method="defer")
+        app.add_js_file(f"{script}.js", loading_method="defer")
     app.add_directive("chapter-cards", front_page.ChapterCards)
     app.add_directive("moving-curve", front_page.MovingCurve)
     app.add_role("said", front_page.said)
@@ -159,6 +170,10 @@ def setup(app):
     quiz.setup(app)
     answer_box.setup(app)
     calculator.setup(app)
+    predict.setup(app)
+    deck.setup(app)
+    parsons.setup(app)
+    progress.setup(app)
     library_pages.setup(app)
     solution_values.setup(app)
     app.connect("config-inited", configure)

@@ -26,7 +26,7 @@ from sphinx.util.docutils import SphinxDirective
 from environment import ROOT
 
 FOLDER = ROOT / "book/quizzes"
-LEAD = "Open a choice to see whether it is right, and why. Nothing is counted, and nothing leaves this page."
+LEAD = "Open a choice to see whether it is right, and why. Nothing leaves this browser."
 
 
 class quiz_choice(nodes.General, nodes.Element):

@@ -227,10 +227,28 @@ def grade(folders):
     run([str(PYTHON), str(ROOT / "book/_tools/grade.py"), *folders], "not everything was graded (see above)")
 
 
+def gift():
+    """Write the quick questions in Moodle's GIFT format into _build/gift."""
+    environment.prepare()
+    run([str(PYTHON), str(ROOT / "book/_tools/gift.py")], "the quick questions could not be written")
+
+
+def class_(folders):
+    """Which mistakes a class made, from the files that its students saved on the page of progress."""
+    environment.prepare()
+    run([str(PYTHON), str(ROOT / "book/_tools/class_report.py"), *folders], "there is nothing to report on")
+
+
 def pdf():
     """Print the whole book, solutions at its end, into _build/pdf (needs Chromium or Chrome)."""
     book()
     run([str(PYTHON), str(ROOT / "book/_tools/pdf.py"), browser()], "the PDF could not be made")
+
+
+def bundle():
+    """Pack the whole built book into one zip that opens from a folder, without a server or a network."""
+    book()
+    run([str(PYTHON), str(ROOT / "book/_tools/bundle.py")], "the book could not be packed")
 
 
 def links():
@@ -352,8 +370,11 @@ COMMANDS = {
     "instructor": instructor,
     "export": export,
     "grade": grade,
+    "class": class_,
+    "gift": gift,
     "lab": lab,
     "pdf": pdf,
+    "bundle": bundle,
     "links": links,
     "lock": lock,
     "benchmark": benchmark,
@@ -372,7 +393,7 @@ def main(arguments=None):
     parser.add_argument(
         "paths",
         nargs="*",
-        help="notebooks (notebooks), chapters (export, robust), a folder (grade), a log (report)",
+        help="notebooks (notebooks), chapters (export, robust), a folder (grade, class), a log (report)",
     )
     given, options = parser.parse_known_args(arguments)
     if options and given.command != "report":
@@ -386,7 +407,7 @@ def main(arguments=None):
         command = COMMANDS[given.command]
         if given.command == "report":
             command([*given.paths, *options])
-        elif given.command in ("notebooks", "export", "grade", "robust"):
+        elif given.command in ("notebooks", "export", "grade", "class", "robust"):
             command(given.paths)
         else:
             command()

@@ -46,8 +46,8 @@ EXERCISES = {
         rtol=1e-3,
         mistakes=[
             Mistake(lambda: 0.0, "That would be sensible, but the printed formula has no intercept."),
-            Mistake(lambda: 1 / (1 + exp(-10)), "That is the value at interest one; here the interest is zero."),
-            Mistake(lambda: 1 / (1 + exp(10)), "The exponent is minus alpha times the interest, which is zero."),
+            Mistake(lambda: 1 / (1 + exp(-10)), "That is the value at interest one; here it is zero."),
+            Mistake(lambda: 1 / (1 + exp(10)), "The exponent is minus alpha times an interest of zero."),
         ],
         explain="Whatever alpha is, somebody without interest gets one half.",
     ),
@@ -81,7 +81,7 @@ EXERCISES = {
         rtol=0.01,
         mistakes=[
             Mistake(lambda: 1000.0, "Those are the rows; they do not weigh alike."),
-            Mistake(lambda: 999 * 0.1 + 900, "That is the sum of the weights; square it, divide by the squares."),
+            Mistake(lambda: 999 * 0.1 + 900, "That is the sum of the weights: square it, then divide."),
             Mistake(lambda: (999 * 0.1**2 + 900**2) / (999 * 0.1 + 900) ** 2, "Upside down."
                     " It is the square of the sum, divided by the sum of the squares."),
         ],

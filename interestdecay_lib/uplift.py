@@ -190,6 +190,8 @@ def _zero_or_one(y: ArrayLike) -> np.ndarray:
 
 def _by_score(score: np.ndarray, *columns: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
     """Running sums from the highest score on, at 0 and at the end of each group of equal scores."""
+    if not np.isfinite(score).all():
+        raise ValueError("score must be finite: somebody without a score has no place in a ranking")
     order = np.argsort(-score, kind="stable")
     ends = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1) + 1
     sums = [np.append(0.0, np.cumsum(np.asarray(column, dtype=float)[order])[ends - 1]) for column in columns]

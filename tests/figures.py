@@ -436,13 +436,13 @@ def sigma(alpha):
 
 @cache
 def _coupons():
-    """Weeks of silence, who came in the first quarter of 1998, and what a coupon to each is worth."""
+    """Interest on 1 January 1998, and what a coupon to each customer is worth, by the definitions."""
     log = datasets.load_cdnow()
     log = log.groupby(["user_id", "timestamp"], as_index=False)["value"].sum()
     start, cut = log.groupby("user_id")["timestamp"].min(), pd.Timestamp("1998-01-01")
     past = log[log["timestamp"] < cut]
     last = past.groupby("user_id")["timestamp"].max()
-    silent = ((cut - last).dt.days / 7).to_numpy()
+    silent = ((cut - pd.Timedelta(days=1) - last).dt.days / 7).to_numpy()   # T ends with the day before
     late = log[(log["timestamp"] >= cut) & (log["timestamp"] < cut + pd.Timedelta(days=91))]
     came = start.index.isin(late["user_id"]).astype(float)
     again = past[past["timestamp"] > past["user_id"].map(start)].groupby("user_id")["value"]

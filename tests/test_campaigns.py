@@ -175,8 +175,8 @@ def test_a_budget_goes_to_the_highest_scores_and_ties_are_shared():
         assert profit_by_budget(score, gain, [n])[0] == pytest.approx(brute)
     best = profit_by_budget(gain, gain, range(8))
     assert all(best[n] >= profit_by_budget(score, gain, [n])[0] - 1e-12 for n in range(8))
-    for wrong in (([1], [1, 2], [1]), ([1], [1], [2]), ([1], [1], [0.5])):
-        with pytest.raises(ValueError, match=r"same people|whole numbers"):
+    for wrong in (([1], [1, 2], [1]), ([1], [1], [2]), ([1], [1], [0.5]), ([np.nan], [1], [1])):
+        with pytest.raises(ValueError, match=r"same people|whole numbers|finite"):
             profit_by_budget(*wrong)
 
 
@@ -227,8 +227,8 @@ def test_an_uplift_curve_is_near_the_known_effect():
 
 
 def test_other_curves_are_refused():
-    for wrong in (([1], [1, 0], [1]), ([2], [1], [1]), ([1], [1], [1], "gain")):
-        with pytest.raises(ValueError, match=r"same people|0 or 1|kind"):
+    for wrong in (([1], [1, 0], [1]), ([2], [1], [1]), ([1], [1], [1], "gain"), ([1], [1], [np.nan])):
+        with pytest.raises(ValueError, match=r"same people|0 or 1|kind|finite"):
             uplift_curve(*wrong)
     with pytest.raises(ValueError, match="increase"):
         area_over_random([0, 0], [0, 1])
@@ -249,6 +249,11 @@ def test_a_bandit_with_one_offer_or_equal_ones_loses_nothing_and_forgetting_help
     assert fades < keeps
     random = (still.max(axis=2) - still.mean(axis=2)).sum(axis=1).mean()
     assert simulate_drifting_bandit(still, 0.01, seed=1).mean() == pytest.approx(random, rel=0.1)
+    random = (moving.max(axis=2) - moving.mean(axis=2)).sum(axis=1)
+    rising = moving * np.linspace(0.2, 1, 1500)[:, None]
+    expected = (rising.max(axis=2) - rising.mean(axis=2)).sum(axis=1)
+    assert expected.mean() < 0.8 * random.mean()
+    assert simulate_drifting_bandit(rising, 0.01, seed=1).mean() == pytest.approx(expected.mean(), rel=0.1)
     for wrong in ((np.full(3, 0.1),), (np.full((2, 2), 2.0),), (np.full((2, 2), 0.1), 0)):
         with pytest.raises(ValueError, match=r"chances|above 0"):
             simulate_drifting_bandit(*wrong)

@@ -62,7 +62,7 @@ EXERCISES = {
             Mistake(lambda: 0.2 * 2 + 0.8 * 5, "Those are the weights of the households not mailed."),
             Mistake(lambda: 0.026, "The size is right, but points of a percent are asked for."),
         ],
-        explain="The naive difference is ten times as large.",
+        explain="The naive difference is nearly ten times as large.",
     ),
     "reactivation-3": Exercise(
         answer=lambda: _needed(0.005, 0.0055, 0.9),

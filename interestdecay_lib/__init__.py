@@ -13,6 +13,7 @@ from importlib import import_module as _import_module
 __version__ = "0.1.0"
 __all__ = [  # from what everybody needs to what few do
     "baselines",
+    "campaigns",
     "checks",
     "cold_start",
     "counter",
@@ -39,6 +40,7 @@ __all__ = [  # from what everybody needs to what few do
     "scale",
     "tasks",
     "time_aware",
+    "uplift",
     "widgets",
     "windows",
 ]

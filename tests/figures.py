@@ -462,9 +462,61 @@ def forgetting(log, keep):
             f"{100 * people:.1f} % of the customers"]
 
 
+def sigma(alpha):
+    """The logistic function through tanh, its slope by a difference."""
+    alpha = float(alpha)
+
+    def of(z):
+        return (1 + np.tanh(z / 2)) / 2
+
+    slope = (of(alpha * (0.5 + 1e-5)) - of(alpha * (0.5 - 1e-5))) / 2e-5
+    return [f"rises from {of(0.1 * alpha):.3f} at interest 0.1 to {of(0.9 * alpha):.3f} at 0.9",
+            f"slope {slope:.3f} at one half",
+            f"falls from {of(0.4 * alpha):.3f} to {of(-0.4 * alpha):.3f}"]
+
+
+@cache
+def _coupons():
+    """Interest on 1 January 1998, and what a coupon to each customer is worth, by the definitions."""
+    log = datasets.load_cdnow()
+    log = log.groupby(["user_id", "timestamp"], as_index=False)["value"].sum()
+    start, cut = log.groupby("user_id")["timestamp"].min(), pd.Timestamp("1998-01-01")
+    past = log[log["timestamp"] < cut]
+    last = past.groupby("user_id")["timestamp"].max()
+    silent = ((cut - pd.Timedelta(days=1) - last).dt.days / 7).to_numpy()   # T ends with the day before
+    late = log[(log["timestamp"] >= cut) & (log["timestamp"] < cut + pd.Timedelta(days=91))]
+    came = start.index.isin(late["user_id"]).astype(float)
+    again = past[past["timestamp"] > past["user_id"].map(start)].groupby("user_id")["value"]
+    x, m = again.size().reindex(start.index).fillna(0), again.mean().reindex(start.index).fillna(0)
+    x = x.where(m > 0, 0)
+    model = customer_base.GammaGamma.fit(x[x > 0], m[x > 0])
+    p, q, gamma = model.p, model.q, model.gamma
+    margin = 0.4 * p * (gamma + m * x) / (p * x + q - 1)
+    effect = (1 - came) * 0.25 * 0.5 ** (silent / 13)
+    interest_now = (0.5 ** ((cut - past["timestamp"]).dt.days / 91)).groupby(past["user_id"]).sum()
+    gain = (came + effect) * (margin - 2) - came * margin - 0.3
+    return interest_now.to_numpy(), gain.to_numpy()
+
+
+def budget(ranking, budget):
+    """The mean over twenty test halves of what the first in a ranking by interest are worth."""
+    score, gain = _coupons()
+    score = score if ranking == "highest interest" else -score
+    order = np.argsort(-score, kind="stable")
+    found = []
+    for seed in range(20):
+        tested = np.random.default_rng(seed).random((3, len(score)))[0] >= 0.5
+        ranked = gain[order][tested[order]]
+        found.append(ranked[: round(int(budget) / 100 * len(ranked))].sum() / len(ranked) * 1e4)
+    return [f"Ranked by {ranking}, {budget} % contacted: {np.mean(found):,.0f} dollars"]
+
+
 FIGURES = {
     "longer-ago": (longer_ago, [{"k": "0"}, {"k": "12"}]),
     "forgetting": (forgetting, [{"log": "CDNOW", "keep": "13"}, {"log": "gift shop", "keep": "52"}]),
+    "sigma": (sigma, [{"alpha": "1"}, {"alpha": "20"}]),
+    "budget": (budget, [{"ranking": "highest interest", "budget": "20"},
+                        {"ranking": "highest interest", "budget": "10"}]),
     "first-lines": (first_lines, [{"known": "0"}, {"known": "10"}]),
     "two-half-lives": (two_half_lives, [{"place": "3"}, {"ranking": "a customer's own", "place": "4"}]),
     "curves": (

@@ -159,8 +159,8 @@ def let_move(model: keras.Model, what: str, rank: int = 4, seed: int = 0) -> ker
     r"""Choose what fine-tuning may change, in place.
 
     - "output": the head and the bias of each item; all that leads to h is frozen;
-    - "low rank": besides, each frozen kernel W gets an update of low rank, :math:`W + A B`, A of r columns and
-      B of r rows, with B = 0 at first, so that the network begins as the pretrained one;
+    - "low rank": besides, each frozen kernel W gets an update of low rank, :math:`W + A B`, A of r columns
+      and B of r rows, with B = 0 at first, so that the network begins as the pretrained one;
     - "all": everything.
 
     Parameters

@@ -1,4 +1,4 @@
-r"""A pretrained text encoder, read and run with NumPy alone: words to pieces, pieces through six blocks, one vector.
+r"""A pretrained text encoder, run with NumPy alone: words to pieces, pieces through six blocks, one vector.
 
 Attention is the one new idea: every place asks all places, and takes the mean of what they hold, weighted by
 how well they answer,
@@ -23,7 +23,8 @@ from interestdecay_lib._arguments import whole
 __all__ = ["attention", "bert_size", "encode_texts", "word_pieces"]
 
 
-def attention(queries: ArrayLike, keys: ArrayLike, values: ArrayLike, seen: ArrayLike | None = None) -> NDArray:
+def attention(queries: ArrayLike, keys: ArrayLike, values: ArrayLike, seen: ArrayLike | None = None
+              ) -> NDArray:
     r"""What each place takes from all places: a mean of the values, weighted by products of queries and keys.
 
     .. math:: O = \text{softmax}\big(Q K^\top / \sqrt{d}\big)\, V
@@ -107,7 +108,7 @@ def encode_texts(texts: Iterable[str], weights: Mapping[str, NDArray], vocabular
     >>> from interestdecay_lib.datasets import load_minilm
     >>> u = encode_texts(["red mug", "scarlet cup", "tax return"], *load_minilm())
     >>> [f"{c:.2f}" for c in u @ u[0]]
-    ['1.00', '0.68', '0.07']
+    ['1.00', '0.54', '0.06']
     """
     begin, end = vocabulary["[CLS]"], vocabulary["[SEP]"]
     rows = [[begin, *word_pieces(text, vocabulary)[:longest - 2], end] for text in texts]
@@ -154,7 +155,7 @@ def _blocks(pieces: NDArray, there: NDArray, w: Mapping[str, NDArray], heads: in
 
 
 def word_pieces(text: str, vocabulary: Mapping[str, int]) -> list[int]:
-    """Numbers of the pieces of a text: each word is cut, from the left, into the longest pieces that are known.
+    """Numbers of the pieces of a text: each word is cut, from the left, into the longest known pieces.
 
     Parameters
     ----------

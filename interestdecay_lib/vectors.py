@@ -5,8 +5,8 @@ Items that stand in the same baskets get like vectors:
 .. math:: \text{PMI}_{ij} = \ln \frac{C_{ij}\, C}{C_i\, C_j}, \qquad
           \max(\text{PMI} - \ln k,\ 0) \approx V V^\top
 
-with C the number of baskets that hold both (`together`), its row sums :math:`C_i` and its sum C. `ppmi` is the
-left side, `item_vectors` the factors V; `next_scores` turns any table of likeness into scores of the next
+with C the number of baskets that hold both (`together`), its row sums :math:`C_i` and its sum C. `ppmi` is
+the left side, `item_vectors` the factors V; `next_scores` turns any table of likeness into scores of the next
 item, in which what lies further back in the basket counts less.
 """
 

@@ -1,17 +1,17 @@
-"""Pretrain a small Transformer on baskets, fine-tune it on few, and compare: sizes, data, what may move, seeds.
+"""Pretrain a small Transformer on baskets, fine-tune it on few: sizes, data, what may move, seeds.
 
     python book/_measure/pretrain.py              train what is missing, write the table
     python book/_measure/pretrain.py --seeds 1    a first round
     python book/_measure/pretrain.py --report     write the table of what is there, train nothing
 
-Every run leaves its hits in _build/pretrain; what is there is not trained again, so the command can be stopped
-at any time. Delete that directory after changing the network. About twenty minutes of one core in all.
+Every run leaves its hits in _build/pretrain; what is there is not trained again, so the command can be
+stopped at any time. Delete that directory after changing the network. Twenty minutes of one core in all.
 
-Online Retail II, goods only. A basket is the first 16 lines of an invoice among the 1,000 items that were most
-bought before September 2011, with at least three of them. *Periods*: pretrained on the invoices before December
-2010, fine-tuned on n invoices of December 2010 to July 2011, tested on 1,500 invoices from September 2011 on.
-*Domains*: pretrained on British invoices before August 2011, fine-tuned on n of other countries before June
-2011, tested on those of other countries from September 2011 on. The epoch is chosen by the loss of invoices in
+Online Retail II, goods only. A basket is the first 16 lines of an invoice among the 1,000 items that were
+most bought before September 2011, with at least three of them. *Periods*: pretrained on 15,000 invoices
+before December 2010, fine-tuned on n of December 2010 to July 2011, tested on 1,500 from September 2011 on.
+*Domains*: pretrained on 15,000 British invoices before August 2011, fine-tuned on n of other countries before June 2011,
+tested on those of other countries from September 2011 on. The epoch is chosen by the loss of invoices in
 between. Judged is every next line but the first: is it among the ten highest items not yet in the basket?
 """
 
@@ -40,7 +40,7 @@ from interestdecay_lib.ranking import decayed_counts, decayed_popularity, filled
 ROOT = Path(__file__).parents[2]
 STORE = ROOT / "_build" / "pretrain"
 OUTPUT = ROOT / "book/_data/pretraining.json"
-ITEMS, LENGTH, K, SEEDS, REPLICATES = 1000, 16, 10, 3, 1000
+ITEMS, LENGTH, K, SEEDS, REPLICATES = 1000, 16, 10, 2, 1000
 SIZES = {"small": (16, 1), "middle": (32, 1), "large": (64, 2)}
 COUNTS = (100, 1000, 6000)
 RATES = {"scratch": 0.003, "output": 0.005, "low rank": 0.005, "all": 0.001}
@@ -109,7 +109,7 @@ def hits_of(scores, baskets) -> dict:
 @cache
 def crowd(transfer: str, part: str) -> tuple[np.ndarray, np.ndarray]:
     """For each basket, what was popular before its day (half-life 7 days), and own items first (180 days)."""
-    goods, invoices, table = shop()
+    goods, invoices, _ = shop()
     rows = task(transfer)[f"{part} rows"]
     day = invoices["timestamp"].dt.normalize().to_numpy()[rows]
     user = invoices["user_id"].to_numpy()[rows]
@@ -145,7 +145,8 @@ def baseline(way: str, transfer: str, n: int, pretrained: bool) -> dict:
     if way == "popular":
         return best({"": lambda part: spread(popular, part)}, transfer)
     if way in ("popular, 7 days", "own past, 180 days"):
-        return best({"": lambda part: spread(crowd(transfer, part)[way != "popular, 7 days"], part)}, transfer)
+        which = int(way != "popular, 7 days")
+        return best({"": lambda part: spread(crowd(transfer, part)[which], part)}, transfer)
     C = vectors.together(baskets, ITEMS)
     if way == "item2vec":
         M = vectors.ppmi(C)
@@ -241,7 +242,7 @@ def tuned(transfer: str, size: str, mode: str, how: str, n: int, seed: int) -> d
         baskets = data["pool"][:n]
         fitted = fit_network(
             model, pretraining.next_item_pairs(baskets), pretraining.next_item_pairs(data["choose"]),
-            epochs=40 if n <= 1000 else 12, patience=2, seed=seed, batch_size=16 if n <= 100 else 64,
+            epochs=30 if n <= 1000 else 8, patience=2, seed=seed, batch_size=16 if n <= 100 else 64,
             learning_rate=RATES[mode], loss=pretraining.item_loss(), standardise=False)
         epochs = fitted.attrs["best_epoch"]
     seconds = time.process_time() - began
@@ -274,12 +275,12 @@ def plan(seeds: int) -> list[tuple]:
     for seed in range(seeds):
         for size in ("middle", "small", "large"):
             runs.append(("tuned", "periods", size, "none", "next item", 0, seed))
-            runs += [("tuned", "periods", size, mode, "next item", n, seed) for n in COUNTS for mode in RATES]
-        runs += [("tuned", "periods", "middle", "all", how, n, seed)
-                 for how in ("masked item", "contrast") for n in COUNTS[:2]]
+            runs += [("tuned", "periods", size, mode, "next item", n, seed) for n in COUNTS for mode in RATES
+                     if size == "middle" or mode in ("scratch", "all")]
+        runs += [("tuned", "periods", "middle", "all", how, 1000, seed) for how in ("masked item", "contrast")]
         runs.append(("tuned", "domains", "middle", "none", "next item", 0, seed))
         runs += [("tuned", "domains", "middle", mode, "next item", n, seed)
-                 for n in (100, 1000) for mode in RATES]
+                 for n in (100, 1000) for mode in ("scratch", "all")]
     return runs
 
 
@@ -367,7 +368,6 @@ def report(seeds: int) -> None:
     for path in sorted(STORE.glob("weights *.npz")):
         with np.load(path) as kept:
             weights.setdefault(" ".join(path.stem.split()[1:-1]), []).append(float(kept["seconds"]))
-    goods, invoices, _ = shop()
     facts = {name: {part: len(data[part]) for part in ("source", "pool", "choose", "test")} | {
         "customers": len(np.unique(data["users"])), "lines": int(((data["test"] > 0).sum(axis=1) - 1).sum())}
         for name in ("periods", "domains") for data in [task(name)]}

@@ -13,13 +13,69 @@ item, in which what lies further back in the basket counts less.
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import sparse
 from scipy.sparse.linalg import eigsh
 
 from interestdecay_lib._arguments import floats, is_number, whole
 
-__all__ = ["item_vectors", "next_scores", "ppmi", "together"]
+__all__ = ["basket_table", "item_vectors", "most_frequent", "next_scores", "ppmi", "together"]
+
+
+def most_frequent(items: pd.Series, number: int) -> pd.Index:
+    """The items with the most rows, ties in the order of their names.
+
+    Examples
+    --------
+    >>> most_frequent(pd.Series(["mug", "lamp", "lamp", "bag", "mug"]), 2).tolist()
+    ['lamp', 'mug']
+    """
+    counts = items.value_counts().sort_index()
+    return counts.sort_values(ascending=False, kind="stable").index[:whole(number, "number")]
+
+
+def basket_table(log: pd.DataFrame, items: pd.Index, basket: str = "invoice", length: int = 16, least: int = 3
+                 ) -> tuple[np.ndarray, pd.DataFrame]:
+    """The first lines of each basket as whole numbers, which is what networks and counts here read.
+
+    Parameters
+    ----------
+    log
+        An event log with ``item_id`` and the column `basket`, each item at most once a basket; the order of
+        the rows is that of the lines.
+    items
+        The items that get the numbers 1, 2, ...; lines of other items are left out.
+    basket
+        Name of the column that says which basket a line is of.
+    length
+        Lines that are kept of a basket, the first ones.
+    least
+        Baskets with fewer lines (of these items) are left out.
+
+    Returns
+    -------
+    table : numpy.ndarray
+        Shape (baskets, length), 0 behind the last line.
+    baskets : pandas.DataFrame
+        The first line of each basket, as it stands in the log, in the same order.
+
+    Examples
+    --------
+    >>> log = pd.DataFrame({"item_id": list("abxbca"), "invoice": [1, 1, 1, 2, 2, 3]})
+    >>> table, baskets = basket_table(log, pd.Index(["a", "b", "c"]), length=3, least=2)
+    >>> table.tolist(), baskets["invoice"].tolist()
+    ([[1, 2, 0], [2, 3, 0]], [1, 2])
+    """
+    number = items.get_indexer(log["item_id"]) + 1
+    lines = log[number > 0]
+    place, _ = pd.factorize(lines[basket])
+    line = lines.groupby(place).cumcount().to_numpy()
+    table = np.zeros((place.max(initial=-1) + 1, length), np.int32)
+    early = line < length
+    table[place[early], line[early]] = number[number > 0][early]
+    kept = np.bincount(place, minlength=len(table)) >= least
+    return table[kept], lines[line == 0][kept].reset_index(drop=True)
 
 
 def together(baskets: ArrayLike, items: int) -> sparse.csr_array:

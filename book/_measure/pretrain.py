@@ -10,9 +10,10 @@ stopped at any time. Delete that directory after changing the network. Twenty mi
 Online Retail II, goods only. A basket is the first 16 lines of an invoice among the 1,000 items that were
 most bought before September 2011, with at least three of them. *Periods*: pretrained on 15,000 invoices
 before December 2010, fine-tuned on n of December 2010 to July 2011, tested on 1,500 from September 2011 on.
-*Domains*: pretrained on 15,000 British invoices before August 2011, fine-tuned on n of other countries before June 2011,
-tested on those of other countries from September 2011 on. The epoch is chosen by the loss of invoices in
-between. Judged is every next line but the first: is it among the ten highest items not yet in the basket?
+*Domains*: pretrained on 15,000 British invoices before August 2011, fine-tuned on n of other countries before
+June 2011, tested on those of other countries from September 2011 on. The epoch is chosen by the loss of
+invoices in between. Judged is every next line but the first: is it among the ten highest items that are not
+yet in the basket?
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ ROOT = Path(__file__).parents[2]
 STORE = ROOT / "_build" / "pretrain"
 OUTPUT = ROOT / "book/_data/pretraining.json"
 ITEMS, LENGTH, K, SEEDS, REPLICATES = 1000, 16, 10, 2, 1000
-SIZES = {"small": (16, 1), "middle": (32, 1), "large": (64, 2)}
+SIZES = {"small": (16, 1), "middle": (32, 1), "large": (64, 1)}
 COUNTS = (100, 1000, 6000)
 RATES = {"scratch": 0.003, "output": 0.005, "low rank": 0.005, "all": 0.001}
 LIVES = (0.5, 1.0, 2.0, 4.0, None)
@@ -57,21 +58,12 @@ def shop() -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
     """The log of goods with item numbers, one row an invoice, and the invoices' first lines."""
     log = load_online_retail()
     goods = log[log["item_id"].str.match(r"\d{5}")].drop_duplicates(["invoice", "item_id"])
-    early = goods.loc[goods["timestamp"] < "2011-09-01", "item_id"].value_counts()
-    chosen = early.sort_index().sort_values(ascending=False, kind="stable").index[:ITEMS]
+    chosen = vectors.most_frequent(goods.loc[goods["timestamp"] < "2011-09-01", "item_id"], ITEMS)
+    table, invoices = vectors.basket_table(goods, chosen, length=LENGTH)
     number = pd.Series(np.arange(1, ITEMS + 1), chosen)
     goods = goods[goods["item_id"].isin(chosen)]
     goods = goods.assign(item_id=number[goods["item_id"]].to_numpy())
-    line = goods.groupby("invoice").cumcount()
-    invoices = goods.groupby("invoice", sort=False).agg(
-        user_id=("user_id", "first"), timestamp=("timestamp", "min"), country=("country", "first"),
-        lines=("item_id", "size"))
-    invoices["row"] = np.arange(len(invoices))
-    table = np.zeros((len(invoices), LENGTH), np.int32)
-    first = goods[line < LENGTH]
-    table[invoices.loc[first["invoice"], "row"], line[line < LENGTH]] = first["item_id"]
-    kept = (invoices["lines"] >= 3).to_numpy()
-    return goods[["user_id", "item_id", "timestamp"]], invoices[kept], table[kept]
+    return goods[["user_id", "item_id", "timestamp"]], invoices, table
 
 
 @cache
@@ -277,7 +269,8 @@ def plan(seeds: int) -> list[tuple]:
             runs.append(("tuned", "periods", size, "none", "next item", 0, seed))
             runs += [("tuned", "periods", size, mode, "next item", n, seed) for n in COUNTS for mode in RATES
                      if size == "middle" or mode in ("scratch", "all")]
-        runs += [("tuned", "periods", "middle", "all", how, 1000, seed) for how in ("masked item", "contrast")]
+        runs += [("tuned", "periods", "middle", "all", how, 1000, seed)
+                 for how in ("masked item", "contrast")]
         runs.append(("tuned", "domains", "middle", "none", "next item", 0, seed))
         runs += [("tuned", "domains", "middle", mode, "next item", n, seed)
                  for n in (100, 1000) for mode in ("scratch", "all")]

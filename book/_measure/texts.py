@@ -3,10 +3,10 @@
     python book/_measure/texts.py       a minute and a half of one core; writes the table
 
 Online Retail II, goods only. At twelve moments of 2011, 28 days apart, the items that are first sold in the
-next 28 days are ranked for each customer who has bought before and buys one of them; judged is the AUC of what
-she buys. An item is scored by how alike its name is to the names of what she has bought: on average over all of
-it, or over the three most alike, or over the most alike one; the names' vectors with or without the mean of all
-names taken off. Each encoder's way is chosen on the first six moments, and the last six test it.
+next 28 days are ranked for each customer who has bought before and buys one of them; judged is the AUC of
+what she buys. An item is scored by how alike its name is to the names of what she has bought: on average over
+all of it, or over the three most alike, or over the most alike one; the names' vectors with or without the
+mean of all names taken off. Each encoder's way is chosen on the first six moments, and the last six test it.
 """
 
 from __future__ import annotations

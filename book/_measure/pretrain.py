@@ -264,16 +264,20 @@ def plan(seeds: int) -> list[tuple]:
             for way in ("popular", "neighbours", "item2vec"):
                 runs += [("baseline", way, transfer, n, kept) for kept in (False, True)]
             runs.append(("baseline", "neighbours and popular, 7 days", transfer, n, True))
+    def of_size(size: str, seed: int) -> list[tuple]:
+        return [("tuned", "periods", size, "none", "next item", 0, seed)] + [
+            ("tuned", "periods", size, mode, "next item", n, seed) for n in COUNTS for mode in RATES
+            if size == "middle" or mode in ("scratch", "all")]
+
     for seed in range(seeds):
-        for size in ("middle", "small", "large"):
-            runs.append(("tuned", "periods", size, "none", "next item", 0, seed))
-            runs += [("tuned", "periods", size, mode, "next item", n, seed) for n in COUNTS for mode in RATES
-                     if size == "middle" or mode in ("scratch", "all")]
+        runs += of_size("middle", seed)
+        runs += [("tuned", "domains", "middle", mode, "next item", n, seed) for n in (100, 1000)
+                 for mode in ("scratch", "all")]
+        runs.append(("tuned", "domains", "middle", "none", "next item", 0, seed))
+        runs += of_size("small", seed)
         runs += [("tuned", "periods", "middle", "all", how, 1000, seed)
                  for how in ("masked item", "contrast")]
-        runs.append(("tuned", "domains", "middle", "none", "next item", 0, seed))
-        runs += [("tuned", "domains", "middle", mode, "next item", n, seed)
-                 for n in (100, 1000) for mode in ("scratch", "all")]
+        runs += of_size("large", seed)
     return runs
 
 

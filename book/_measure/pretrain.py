@@ -269,15 +269,22 @@ def plan(seeds: int) -> list[tuple]:
             ("tuned", "periods", size, mode, "next item", n, seed) for n in COUNTS for mode in RATES
             if size == "middle" or mode in ("scratch", "all")]
 
-    for seed in range(seeds):
-        runs += of_size("middle", seed)
-        runs += [("tuned", "domains", "middle", mode, "next item", n, seed) for n in (100, 1000)
-                 for mode in ("scratch", "all")]
-        runs.append(("tuned", "domains", "middle", "none", "next item", 0, seed))
-        runs += of_size("small", seed)
-        runs += [("tuned", "periods", "middle", "all", how, 1000, seed)
-                 for how in ("masked item", "contrast")]
-        runs += of_size("large", seed)
+    def abroad(seed: int) -> list[tuple]:
+        return [("tuned", "domains", "middle", "none", "next item", 0, seed)] + [
+            ("tuned", "domains", "middle", mode, "next item", n, seed) for n in (100, 1000)
+            for mode in ("scratch", "all")]
+
+    def otherwise(seed: int) -> list[tuple]:
+        return [("tuned", "periods", "middle", "all", how, 1000, seed) for how in ("masked item", "contrast")]
+
+    runs += [*of_size("middle", 0), *abroad(0), *of_size("small", 0)]
+    for seed in range(1, seeds):
+        runs += [run for run in of_size("middle", seed) if run[3] in ("scratch", "all")]
+    runs += [*otherwise(0), *of_size("large", 0)]
+    for seed in range(1, seeds):
+        runs += [*of_size("middle", seed), *of_size("small", seed), *otherwise(seed), *of_size("large", seed),
+                 *abroad(seed)]
+    runs = list(dict.fromkeys(runs))
     return runs
 
 

@@ -351,6 +351,7 @@ def report(seeds: int) -> None:
                     net("all", n, size), ("baseline", way, "periods", n, True))
                 gaps[f"scratch - {way} of n, {size}, {n}"] = gap(
                     net("scratch", n, size), ("baseline", way, "periods", n, False))
+        gaps[f"middle - small, all, {n}"] = gap(net("all", n), net("all", n, "small"))
         gaps[f"large - small, all, {n}"] = gap(net("all", n, "large"), net("all", n, "small"))
         gaps[f"large - middle, all, {n}"] = gap(net("all", n, "large"), net("all", n, "middle"))
         gaps[f"large - small, scratch, {n}"] = gap(net("scratch", n, "large"), net("scratch", n, "small"))

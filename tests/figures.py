@@ -397,6 +397,55 @@ def first_lines(known):
 
 
 @cache
+def _baskets():
+    """First lines of the invoices as lists of numbers, by a loop: old ones, and 400 of the test."""
+    lines = datasets.load_online_retail()
+    lines = lines[lines["item_id"].str.fullmatch(r"\d{5}.*")].drop_duplicates(["invoice", "item_id"])
+    early = lines.loc[lines["timestamp"] < "2011-09-01", "item_id"].tolist()
+    counts = {}
+    for item in early:
+        counts[item] = counts.get(item, 0) + 1
+    top = sorted(counts, key=lambda item: (-counts[item], item))[:1000]
+    number = {item: place for place, item in enumerate(top)}
+    found = {}
+    for invoice, item, at in zip(lines["invoice"], lines["item_id"], lines["timestamp"], strict=True):
+        if item in number:
+            found.setdefault(invoice, (at, []))[1].append(number[item])
+    kept = [(at, row[:16]) for at, row in found.values() if len(row) >= 3]
+    late = [place for place, (at, _) in enumerate(kept) if at >= pd.Timestamp("2011-09-01")]
+    chosen = np.random.default_rng(0).choice(late, 400, replace=False)
+    return [row for at, row in kept if at < pd.Timestamp("2011-09-01")], [kept[i][1] for i in chosen]
+
+
+@cache
+def _next_line(size, half_life):
+    old, test = _baskets()
+    C = np.zeros((1000, 1000))
+    for row in old:
+        C[np.ix_(row, row)] += 1
+    np.fill_diagonal(C, 0)
+    total = C.sum(axis=1)
+    with np.errstate(divide="ignore"):
+        M = np.maximum(np.log(C * C.sum() / np.outer(total, total)), 0)
+    value, U = np.linalg.eigh(M)
+    S = (U[:, -size:] * np.maximum(value[-size:], 0)) @ U[:, -size:].T
+    keep = 0.5 ** (1 / float(half_life)) if half_life != "none" else 1.0
+    hits = []
+    for row in test:
+        for t in range(1, len(row)):
+            score = sum(keep ** (t - 1 - j) * S[row[j]] for j in range(t))
+            score[row[:t]] = -np.inf
+            hits.append((score > score[row[t]]).sum() < 10)
+    return 100 * np.mean(hits)
+
+
+def next_line(size, half_life):
+    """Next item among ten, with dense counts, a full decomposition, and every list sorted by hand."""
+    return [f"Vectors of {size} numbers, half-life {half_life} lines",
+            f"{_next_line(int(size), half_life):.1f} % of the next items"]
+
+
+@cache
 def _alarm_days(fall):
     """Simulated users from the seed of the figure: what came minus what was told, a number a day."""
     rng = np.random.default_rng(3)
@@ -517,6 +566,7 @@ FIGURES = {
     "sigma": (sigma, [{"alpha": "1"}, {"alpha": "20"}]),
     "budget": (budget, [{"ranking": "highest interest", "budget": "20"},
                         {"ranking": "highest interest", "budget": "10"}]),
+    "next-line": (next_line, [{}, {"size": "256", "half_life": "none"}]),
     "first-lines": (first_lines, [{"known": "0"}, {"known": "10"}]),
     "two-half-lives": (two_half_lives, [{"place": "3"}, {"ranking": "a customer's own", "place": "4"}]),
     "curves": (

@@ -42,6 +42,7 @@ __all__ = [  # from what everybody needs to what few do
     "tasks",
     "text_encoder",
     "time_aware",
+    "time_neighbours",
     "uplift",
     "vectors",
     "widgets",

@@ -62,9 +62,10 @@ def worlds(trains):
 
 
 def trains(notebook):
-    """Whether a chapter runs networks at all."""
-    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-    return any(re.search(r"\b(networks|keras)\b", source) for source in code)
+    """Whether a chapter runs networks at all: Keras by name, not a sentence about networks."""
+    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    words = re.findall(r"\w+", re.sub(r"'[^'\n]*'|\"[^\"\n]*\"", "", code))
+    return bool({"networks", "keras"} & set(words))
 
 
 # ------------------------------------------------------------------------------------------- one run

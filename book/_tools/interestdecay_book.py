@@ -85,10 +85,17 @@ def one_page(app):
 
 
 def trim(app, exception):
-    """Leave out MathJax's other bundles: the pages load one of them."""
-    for bundle in (Path(app.outdir) / "_static/mathjax").glob("*.js"):
+    """Leave out what no page of an English book loads: MathJax's other bundles, the rules by which it would
+    speak formulas in other languages, and the maps with which scripts are debugged."""
+    static = Path(app.outdir) / "_static"
+    for bundle in (static / "mathjax").glob("*.js"):
         if bundle.name != Path(app.config.mathjax_path).name:
             bundle.unlink()
+    for source_map in static.rglob("*.map"):
+        source_map.unlink()
+    for spoken in (static / "mathjax/sre/mathmaps").glob("*.json"):
+        if spoken.stem not in ("base", "en", "nemeth"):
+            spoken.unlink()
 
 
 def alternative_text(render_image):

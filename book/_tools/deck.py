@@ -10,7 +10,6 @@ from html import escape
 
 import yaml
 from docutils import nodes
-from docutils.statemachine import StringList
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
@@ -111,21 +110,16 @@ class ReviewDeck(SphinxDirective):
             if card.chapter != chapter:
                 chapter = card.chapter
                 where = label(chapter)
-                made += self._parsed(f"**{{numref}}`Chapter %s <{where}>`: {{ref}}`{where}`**")
+                made += self.parse_text_to_nodes(f"**{{numref}}`Chapter %s <{where}>`: {{ref}}`{where}`**")
             made += self._card(card)
         return made
 
     def _card(self, card):
         begin = f'<details class="deck-card" data-card="{card.name}" data-chapter="{card.chapter}"><summary>'
-        asked = nodes.inline("", "", *self._parsed(card.ask)[0].children, classes=["deck-asked"])
-        answer = nodes.container("", *self._parsed(card.answer), classes=["deck-said"])
+        asked = nodes.inline("", "", *self.parse_text_to_nodes(card.ask)[0].children, classes=["deck-asked"])
+        answer = nodes.container("", *self.parse_text_to_nodes(card.answer), classes=["deck-said"])
         tags = [nodes.raw("", text, format="html") for text in (begin, "</summary>", "</details>")]
         return [tags[0], asked, tags[1], answer, tags[2]]
-
-    def _parsed(self, text):
-        parent = nodes.container()
-        self.state.nested_parse(StringList(text.splitlines(), self.env.docname), self.content_offset, parent)
-        return parent.children
 
 
 def setup(app):

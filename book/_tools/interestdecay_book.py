@@ -39,6 +39,15 @@ from environment import LIBRARY
 
 EXPLORER = "<fading-explorer>"
 SCRIPTS = "kept progress previews scrollers folds contents filter print search slides".split()
+#: Scripts of pages that have one of these marks, in the order in which they are to run.
+WHERE_NEEDED = {
+    "answer_box": (answer_box.MARK, parsons.MARK),
+    "parsons": (parsons.MARK,),
+    "predict": (predict.MARK,),
+    "deck": (deck.MARK,),
+    "calculators": (calculator.MARK,),
+    "curves": ("<moving-curve>",),
+}
 #: Before anything is drawn: whether this reader folded all code, as `folds.js` remembered it.
 CODE = """
 <script>
@@ -129,18 +138,9 @@ def page(app, pagename, templatename, context, doctree):
     if 'class="cell_input' in context["body"]:
         context["metatags"] = context.get("metatags", "") + CODE
         context.setdefault("header_buttons", []).insert(0, code_switch())
-    if answer_box.MARK in context["body"] or parsons.MARK in context["body"]:
-        app.add_js_file("answer_box.js", loading_method="defer")
-    if parsons.MARK in context["body"]:
-        app.add_js_file("parsons.js", loading_method="defer")
-    if predict.MARK in context["body"]:
-        app.add_js_file("predict.js", loading_method="defer")
-    if deck.MARK in context["body"]:
-        app.add_js_file("deck.js", loading_method="defer")
-    if calculator.MARK in context["body"]:
-        app.add_js_file("calculators.js", loading_method="defer")
-    if "<moving-curve>" in context["body"]:
-        app.add_js_file("curves.js", loading_method="defer")
+    for script, marks in WHERE_NEEDED.items():
+        if any(mark in context["body"] for mark in marks):
+            app.add_js_file(f"{script}.js", loading_method="defer")
     if EXPLORER in context["body"]:
         # inlined as a module: a module file does not load from file://
         app.add_js_file(None, body=(LIBRARY / "explorer.js").read_text(encoding="utf-8"), type="module")

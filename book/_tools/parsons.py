@@ -27,7 +27,6 @@ from html import escape
 
 import yaml
 from docutils import nodes
-from docutils.statemachine import StringList
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
@@ -132,16 +131,11 @@ class Parsons(SphinxDirective):
             section = nodes.section(ids=[f"parsons-{problem['name']}"])
             section += nodes.title("", f"{number}. {problem['title']}")
             told = f"{problem['task']} ({{ref}}`{label(problem['chapter'])}`)"
-            section += self._parsed(told)
+            section += self.parse_text_to_nodes(told)
             section += nodes.literal_block("", problem["given"].rstrip(), language="python")
             section += nodes.raw("", form(problem), format="html")
             made.append(section)
         return made
-
-    def _parsed(self, text):
-        parent = nodes.container()
-        self.state.nested_parse(StringList(text.splitlines(), self.env.docname), self.content_offset, parent)
-        return parent.children
 
 
 def setup(app):

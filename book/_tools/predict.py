@@ -18,14 +18,12 @@ shows it, whichever comes first. `predict.js` compares; without a script the que
 answer a fold.
 """
 
-import json
 import re
 from html import escape
 
 import nbformat
 import yaml
 from docutils import nodes
-from docutils.statemachine import StringList
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
@@ -110,11 +108,10 @@ def add(app, docname, source):
     predictions = load()
     if chapter not in predictions:
         return
-    told = json.loads(source[0])
     notebook = nbformat.reads(source[0], 4)
-    cell = told["cells"][place(notebook, predictions[chapter])]
-    cell["source"] = placed("".join(cell["source"]), chapter)
-    source[0] = json.dumps(told, ensure_ascii=False)
+    cell = notebook.cells[place(notebook, predictions[chapter])]
+    cell.source = placed(cell.source, chapter)
+    source[0] = nbformat.writes(notebook)
 
 
 def form(chapter, prediction):
@@ -144,19 +141,14 @@ class Predict(SphinxDirective):
         number = f"{{glue:text}}`{prediction['number']}`"
         box = nodes.container(classes=["predict"])
         box += nodes.rubric("", "Predict, then see")
-        box += self._parsed(prediction["question"])
+        box += self.parse_text_to_nodes(prediction["question"])
         box += nodes.raw("", form(chapter, prediction), format="html")
         box += nodes.raw("", '<details class="predict-truth"><summary>What the chapter computes</summary>',
                          format="html")
-        box += self._parsed(prediction["truth"].replace("{number}", number)
-                            + f" {{numref}}`{prediction['before']}` shows more.")
+        truth = prediction["truth"].replace("{number}", number)
+        box += self.parse_text_to_nodes(f"{truth} {{numref}}`{prediction['before']}` shows more.")
         box += nodes.raw("", "</details>", format="html")
         return [box]
-
-    def _parsed(self, text):
-        parent = nodes.container()
-        self.state.nested_parse(StringList(text.splitlines(), self.env.docname), self.content_offset, parent)
-        return parent.children
 
 
 def setup(app):

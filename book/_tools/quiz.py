@@ -19,7 +19,6 @@ A file is a list of questions::
 
 import yaml
 from docutils import nodes
-from docutils.statemachine import StringList
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
@@ -83,7 +82,7 @@ class Quiz(SphinxDirective):
         listed = nodes.enumerated_list(enumtype="arabic", prefix="", suffix=".")
         for question in load(name):
             item = nodes.list_item()
-            item += self._parsed(question["question"])
+            item += self.parse_text_to_nodes(question["question"])
             for choice in question["choices"]:
                 item += self._choice(choice)
             listed += item
@@ -94,18 +93,13 @@ class Quiz(SphinxDirective):
         right = choice.get("right", False)
         made = quiz_choice(right=right)
         label = quiz_label()
-        for paragraph in self._parsed(choice["text"]):
+        for paragraph in self.parse_text_to_nodes(choice["text"]):
             label += paragraph.children
         made += label
-        why = self._parsed(choice["why"])
+        why = self.parse_text_to_nodes(choice["why"])
         why[0].insert(0, nodes.strong("", "Right. " if right else "No. "))
         made += why
         return made
-
-    def _parsed(self, text):
-        parent = nodes.container()
-        self.state.nested_parse(StringList(text.splitlines(), self.env.docname), self.content_offset, parent)
-        return parent.children
 
 
 def _open(self, node):

@@ -110,14 +110,17 @@ def _environment(name, wanted, steps=None, more=()):
         options = ["--python", str(python), "--no-deps", "--compile-bytecode"]
         options += ["--index-strategy", "unsafe-best-match"]
         install = [*UV, "pip", "install", "-q", *options]
-        for step in [*(steps or [wanted]), None]:
-            listed.write_text(step or "", encoding="utf-8")
-            what = ["-e", str(ROOT)] if step is None else [*more, "-r", str(listed)]
-            done = subprocess.run([*install, *what], cwd=ROOT, env=_settings(), check=False)
-            if done.returncode:
-                raise Stop("the packages could not be installed (the network is needed)")
+        for step in steps or [wanted]:
+            listed.write_text(step, encoding="utf-8")
+            _install([*install, *more, "-r", str(listed)])
+        _install([*install, "-e", str(ROOT)])
         stamp.write_text(wanted, encoding="utf-8")
     return python
+
+
+def _install(command):
+    if subprocess.run(command, cwd=ROOT, env=_settings(), check=False).returncode:
+        raise Stop("the packages could not be installed (the network is needed)")
 
 
 def _settings():

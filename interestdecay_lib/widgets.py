@@ -24,6 +24,8 @@ from interestdecay_lib.plots import table as as_table
 _HERE = Path(__file__).parent
 #: Above this number of frames a figure would weigh more than about half a megabyte.
 MAX_FRAMES = 120
+#: What a figure may weigh on a page, in bytes: a page with all it loads stays under 1.5 MB.
+MAX_BYTES = 520_000
 
 
 class Explorer:
@@ -137,11 +139,22 @@ class Explorer:
         return "Explorer: " + ", ".join(controls)
 
     def to_html(self) -> str:
-        """The figure for a static page: every frame as JSON in a custom element, the first drawn."""
+        """The figure for a static page: every frame as JSON in a custom element, the first drawn.
+
+        Raises
+        ------
+        ValueError
+            If the frames weigh more than ``MAX_BYTES``.
+        """
         frames = [self.frame(*self.indices(state)) for state in self.states]
         first = self.frame(*self.spec["start"])
         # "</" would end the script element
         data = json.dumps({"spec": self.spec, "frames": frames}, ensure_ascii=False).replace("</", "<\\/")
+        if len(data) > MAX_BYTES:
+            raise ValueError(
+                f"the figure {self.spec['name']!r} weighs {len(data) / 1000:.0f} kB in {len(frames)} frames, "
+                f"at most {MAX_BYTES // 1000} on a page: thin a parameter, or draw less"
+            )
         still = f'<img src="{first["src"]}" alt="{html.escape(first["alt"])}">'
         return f'<fading-explorer>{still}<script type="application/json">{data}</script></fading-explorer>'
 

@@ -29,8 +29,12 @@ def explorer(**changes):
     return widgets.Explorer(draw, **{**arguments, **changes})
 
 
+def _data(figure):
+    return re.search(r'<script type="application/json">(.*)</script>', figure.to_html()).group(1)
+
+
 def _page(figure):
-    return json.loads(re.search(r'<script type="application/json">(.*)</script>', figure.to_html()).group(1))
+    return json.loads(_data(figure))
 
 
 def test_a_page_holds_every_frame_in_the_order_of_the_controls():
@@ -40,6 +44,16 @@ def test_a_page_holds_every_frame_in_the_order_of_the_controls():
     assert page["frames"][3]["alt"] == "A bar of height 2 of kind <b>."
     assert len({frame["src"] for frame in page["frames"]}) == 6
     assert "<caption>" in page["frames"][0]["table"]
+
+
+def test_a_figure_too_heavy_for_a_page_is_refused(monkeypatch):
+    heavy = explorer(name="bars")
+    weight = len(_data(heavy))
+    monkeypatch.setattr(widgets, "MAX_BYTES", weight)
+    assert len(_page(heavy)["frames"]) == 6
+    monkeypatch.setattr(widgets, "MAX_BYTES", weight - 1)
+    with pytest.raises(ValueError, match=r"'bars' weighs \d+ kB in 6 frames, at most \d+ on a page: thin"):
+        heavy.to_html()
 
 
 def test_the_pictures_are_pictures_and_small():

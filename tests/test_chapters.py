@@ -120,6 +120,18 @@ def test_cells_are_short(name):
 
 
 @each_chapter
+def test_a_sentence_stands_between_the_code(name):
+    """At most two cells of visible code in a row; folded ones do not part them."""
+    row = 0
+    for cell in cells(name):
+        if cell.cell_type == "markdown":
+            row = 0
+        elif "hide-input" not in tags(cell):
+            row += 1
+            assert row <= 2, cell.source
+
+
+@each_chapter
 def test_no_cell_is_both_unchecked_and_relied_upon(name):
     """A cell whose output nbval ignores is followed by one that asserts what the text relies on."""
     code = code_cells(name)

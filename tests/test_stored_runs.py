@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+
 from chapters import ROOT
 
 PRETRAINING = json.loads((ROOT / "book/_data/pretraining.json").read_text(encoding="utf-8"))

@@ -175,7 +175,7 @@ def check(name: str, answer: Any = None, student: str | None = None) -> Feedback
             return Feedback(UNKNOWN, f'"{name}" has the same numbers for everybody: leave student= out.')
         if not str(student).strip():
             return Feedback(UNKNOWN, "student= is empty: write your name or number between the quotes.")
-        exercise = _of(exercise, given(name, student))
+        exercise = for_numbers(exercise, given(name, student))
     if answer is None:
         return Feedback(MISSING, "No answer yet: replace None by your answer and run the cell again.")
     try:
@@ -232,8 +232,8 @@ def points(name: str, answer: Any, out_of: float = 1, student: str | None = None
     return out_of * check(name, answer, student).share
 
 
-def _of(exercise: Exercise, numbers_given: Mapping[str, Any]) -> Exercise:
-    """The exercise with these numbers in place of those of the page."""
+def for_numbers(exercise: Exercise, numbers_given: Mapping[str, Any]) -> Exercise:
+    """The exercise with these numbers in place of those of the page: one of its `variants`."""
     mistakes = [
         Mistake(lambda value=mistake.value: value(**numbers_given), mistake.why)
         for mistake in exercise.mistakes

@@ -36,7 +36,7 @@ each_exercise = pytest.mark.parametrize("name", ALL)
 #: Types each answer into the boxes of one exercise, sends it, and reads the page.
 TYPE = """([name, answers]) => {
     const form = document.querySelector(`form[data-exercise="${name}"]`);
-    const fields = [...form.querySelectorAll('input, select')];
+    const fields = [...form.querySelectorAll('input:not([data-student]), select')];
     const status = form.querySelector('[role=status]');
     return answers.map((typed) => {
         fields.forEach((field) => {
@@ -162,6 +162,60 @@ def test_a_box_says_what_check_says(page, name):
     assert "right" in {verdict for verdict, _ in told}
     for text, answer, one in zip(texts, answers, told, strict=True):
         assert one == expected(name, answer), text
+
+
+# ------------------------------------------------------------------------------------------- own numbers
+
+OWN = [name for name, exercise in ALL.items() if exercise.variants]
+#: Names as students write them: capitals, spaces, accents in one character or two, other scripts, a number.
+STUDENTS = ["Ada Lovelace", "  ada   LOVELACE ", "Zoë", "Zoe\u0308", "Strauß", "STRAUSS", "Işıl", "İbrahim",
+            "Νίκος ΣΤΕΦΑΝΟΣ", "Ольга", "李雷", "Ａｄａ", "17", "x" * 55, "x" * 56, "y" * 64, "z" * 200, "😀"]
+
+
+def own(page, name, student, texts):
+    """(verdict, sentence) of the page for a student's numbers, and what the page says that they are."""
+    field = page.locator(f'form[data-exercise="{name}"] [data-student]')
+    field.evaluate("(field, who) => { field.value = who; field.dispatchEvent(new Event('input')); }", student)
+    told = said(page, name, texts)
+    drawn = page.locator(f'form[data-exercise="{name}"] .answer-drawn').text_content()
+    field.evaluate("(field) => { field.value = ''; field.dispatchEvent(new Event('input')); }")
+    return told, drawn
+
+
+def test_every_exercise_with_own_numbers_takes_a_name(page):
+    asked = page.locator("[data-student]").evaluate_all("all => all.map((one) => one.form.dataset.exercise)")
+    assert sorted(asked) == sorted(OWN) and len(OWN) >= 7
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_the_page_draws_the_numbers_that_given_draws(page, name):
+    for student in [*STUDENTS, *(f"student {k}" for k in range(30))]:
+        numbers = ", ".join(f"{key} = {value:g}" for key, value in checks.given(name, student).items())
+        assert own(page, name, student, [])[1].startswith(f"Your numbers: {numbers}. "), student
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_own_numbers_are_judged_as_check_judges_them(page, name, monkeypatch):
+    """Every set of numbers, by the first student who draws it: right, near, slips and coded mistakes."""
+    made = {tuple(numbers.items()): _once(checks.for_numbers(ALL[name], numbers))
+            for numbers in checks.variants(ALL[name])}  # computed once
+    monkeypatch.setattr(checks, "for_numbers", lambda _, numbers: made[tuple(numbers.items())])
+    for numbers, exercise in ((dict(key), exercise) for key, exercise in made.items()):
+        student = next(who for who in map(str, range(1000)) if checks.given(name, who) == numbers)
+        answers = [*changed(exercise), *(mistake.value() for mistake in exercise.mistakes)]
+        texts = [{key: "" if part is None else typed(part) for key, part in answer.items()}
+                 if isinstance(answer, dict) else typed(answer) for answer in answers]
+        told = own(page, name, student, texts)[0]
+        assert told[0] == ("right", "Right.")
+        for text, answer, one in zip(texts, answers, told, strict=True):
+            feedback = check(name, answer, student=student)
+            assert one == (feedback.verdict, feedback.message.replace("`", "")), (numbers, text)
+
+
+def test_a_blank_name_means_the_numbers_of_the_page(page):
+    told, drawn = own(page, "decay_formula-1", "  ", ["5"])
+    assert told == [expected("decay_formula-1", 5)]
+    assert drawn == "No name yet: answers are judged by the numbers of the page."
 
 
 #: What is typed, and the same in Python.
@@ -418,6 +472,33 @@ def test_a_box_is_used_by_keyboard_and_speaks(browser):
     tab.get_by_label("printed", exact=True).fill("0.5")
     tab.get_by_role("button").nth(2).click()
     assert tab.get_by_role("status").nth(2).get_attribute("data-verdict") == "wrong"
+    context.close()
+
+
+def test_own_numbers_by_keyboard_at_320_pixels(browser):
+    """The fold opens, the name is typed, the verdict says whose numbers it is for; nothing is wider."""
+    context = browser.new_context(viewport={"width": 320, "height": 600})
+    tab = context.new_page()
+    tab.set_content(boxes()["decay_formula-1"])
+    tab.add_style_tag(content=(ROOT / "book/_static/book.css").read_text(encoding="utf-8"))
+    tab.add_script_tag(content=SCRIPT)
+    rate = checks.given("decay_formula-1", "Ada")["rate"]
+    field = tab.get_by_label("Your answer, in minutes")
+    field.fill(repr(ALL["decay_formula-1"].answer(rate)))
+    tab.get_by_role("button", name="Check").focus()
+    tab.keyboard.press("Tab")
+    tab.keyboard.press("Enter")
+    student = tab.get_by_label("Your name, as in given")
+    drawn = tab.locator(f"#{student.get_attribute('aria-describedby')}")
+    drawn.get_by_text("No name yet").wait_for()
+    tab.keyboard.press("Tab")
+    tab.keyboard.type("Ada")
+    assert drawn.text_content() == f"Your numbers: rate = {rate}. Answers are judged by them."
+    tab.keyboard.press("Enter")
+    status = tab.get_by_role("status").first
+    assert status.get_attribute("data-verdict") == "right"
+    assert f"Judged by your numbers: rate = {rate}." in status.text_content()
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 320
     context.close()
 
 

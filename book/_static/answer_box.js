@@ -337,6 +337,70 @@
     }
   }
 
+  // ------------------------------------------------------------------------------------------------ own numbers
+
+  // SHA-256 of bytes as 32-bit words (FIPS 180-4); a page from a folder or over plain http may lack crypto.subtle
+  function sha256(bytes) {
+    const primes = [];
+    for (let n = 2; primes.length < 64; n += 1) if (primes.every((prime) => n % prime)) primes.push(n);
+    const roots = primes.map((prime) => fraction(prime, 3n));
+    let hash = primes.slice(0, 8).map((prime) => fraction(prime, 2n));
+    const length = (bytes.length + 72) >> 6 << 6;
+    const view = new DataView(new ArrayBuffer(length));
+    [...bytes, 0x80].forEach((byte, k) => view.setUint8(k, byte));
+    view.setUint32(length - 4, bytes.length * 8);
+    const turn = (x, n) => (x >>> n) | (x << (32 - n));
+    for (let block = 0; block < length; block += 64) {
+      const w = Array.from({ length: 16 }, (_, k) => view.getUint32(block + 4 * k));
+      for (let k = 16; k < 64; k += 1) {
+        const [x, y] = [w[k - 15], w[k - 2]];
+        w[k] = (w[k - 16] + (turn(x, 7) ^ turn(x, 18) ^ (x >>> 3)) + w[k - 7] + (turn(y, 17) ^ turn(y, 19) ^ (y >>> 10))) | 0;
+      }
+      let [a, b, c, d, e, f, g, h] = hash;
+      for (let k = 0; k < 64; k += 1) {
+        const one = (h + (turn(e, 6) ^ turn(e, 11) ^ turn(e, 25)) + ((e & f) ^ (~e & g)) + roots[k] + w[k]) | 0;
+        const two = ((turn(a, 2) ^ turn(a, 13) ^ turn(a, 22)) + ((a & b) ^ (a & c) ^ (b & c))) | 0;
+        [a, b, c, d, e, f, g, h] = [(one + two) | 0, a, b, c, (d + one) | 0, e, f, g];
+      }
+      hash = [a, b, c, d, e, f, g, h].map((word, k) => (word + hash[k]) | 0);
+    }
+    return hash.map((word) => word >>> 0);
+  }
+
+  // the first 32 bits of the fraction of a root, exactly: floor(root(n · 2^(32 · power))) by bisection
+  function fraction(n, power) {
+    const target = BigInt(n) << (32n * power);
+    let [low, high] = [0n, 1n << 40n];
+    while (high - low > 1n) {
+      const middle = (low + high) >> 1n;
+      if (middle ** power <= target) low = middle;
+      else high = middle;
+    }
+    return Number(low & 0xffffffffn) | 0;
+  }
+
+  // as Python's casefold for names: ß is ss, ς is σ, and ı stays
+  const folded = (text) => [...text].map((one) => (one === "ı" ? one : one.toLowerCase().toUpperCase().toLowerCase())).join("");
+
+  // {argument: its place in the list} for a student, as `given` of checks.py draws
+  function drawn(name, variants, student) {
+    const who = folded(student.normalize("NFKC").trim().split(/\s+/).join(" "));
+    return Object.fromEntries(Object.entries(variants).map(([argument, values]) => {
+      const [high, low] = sha256(new TextEncoder().encode(`${name}|${argument}|${who}`));
+      return [argument, Number(((BigInt(high) << 32n) | BigInt(low)) % BigInt(values.length))];
+    }));
+  }
+
+  // {exercise, numbers}: the specification for a student's numbers, and what they are; the page's for nobody's
+  function forStudent(name, exercise, student) {
+    if (!exercise.own || !student.trim()) return { exercise, numbers: "" };
+    const { variants, sets } = exercise.own;
+    const places = drawn(name, variants, student);
+    const at = Object.entries(variants).reduce((before, [argument, values]) => before * values.length + places[argument], 0);
+    const numbers = Object.entries(variants).map(([argument, values]) => `${argument} = ${values[places[argument]]}`).join(", ");
+    return { exercise: sets[at], numbers };
+  }
+
   // ------------------------------------------------------------------------------------------------- the page
 
   // what book/_tools/answer_box.py sealed; sealed is not secret: this function opens it
@@ -382,15 +446,28 @@
   }
 
   document.querySelectorAll("form.answer-box").forEach((form) => {
-    let exercise;
+    const name = form.dataset.exercise;
+    const student = form.querySelector("[data-student]");
+    let page;
+    const judged = () => forStudent(name, (page ??= unsealed(form.dataset.sealed, name)), student?.value ?? "");
     form.hidden = false;
+    if (student) {
+      const say = () => {
+        const { numbers } = judged();
+        form.querySelector(".answer-drawn").textContent = numbers
+          ? `Your numbers: ${numbers}. Answers are judged by them.`
+          : "No name yet: answers are judged by the numbers of the page.";
+      };
+      student.addEventListener("input", say);
+      student.closest("details").addEventListener("toggle", say);
+    }
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      exercise ??= unsealed(form.dataset.sealed, form.dataset.exercise);
-      const fields = [...form.querySelectorAll("input, select")];
+      const { exercise, numbers } = judged();
+      const fields = [...form.querySelectorAll("input:not([data-student]), select")];
       const said = check(exercise, Object.fromEntries(fields.map((field) => [field.dataset.key ?? "", field.value])));
-      tell(form, said);
-      note(form.dataset.exercise, said);
+      tell(form, numbers ? { ...said, read: [said.read, `Judged by your numbers: ${numbers}.`].filter(Boolean).join(" ") } : said);
+      note(name, said);
     });
   });
 })();

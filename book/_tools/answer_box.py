@@ -5,6 +5,9 @@ and without a network must hold what it judges by. It is sealed, so that nobody 
 page's source, as the student's library is. Sealed is not secret: the key is the exercise's name, and whoever
 reads `answer_box.js` can open it. Marks that count are given on the teacher's machine.
 
+An exercise with numbers of its own for each student carries the specification of every set of numbers that
+`checks.given` can draw (at most eight), computed here: the script draws as `given` does and computes no answer.
+
 Without a script the box stays hidden and the page reads as before.
 """
 
@@ -43,6 +46,21 @@ def specification(exercise):
     parts = answer.items() if isinstance(answer, Mapping) else ()
     told["counts"] = [key for key, part in parts if isinstance(part, int | np.integer)]  # these have no unit
     return {"right": right, **told, "mistakes": [one for one in mistakes if one["value"] is not None]}
+
+
+def own_numbers(exercise):
+    """What the page judges by for each set of numbers that `checks.given` draws, with the numbers drawn from.
+
+    >>> told = own_numbers(checks.Exercise(lambda rate=2.0: 1 / rate, variants={"rate": (2.0, 4.0)}))
+    >>> told["variants"], [one["right"] for one in told["sets"]]
+    ({'rate': [2.0, 4.0]}, [0.5, 0.25])
+    >>> own_numbers(checks.Exercise(lambda: 1)) is None
+    True
+    """
+    if not exercise.variants:
+        return None
+    sets = [specification(checks.for_numbers(exercise, numbers)) for numbers in checks.variants(exercise)]
+    return {"variants": {name: list(values) for name, values in exercise.variants.items()}, "sets": sets}
 
 
 def _plain(value):
@@ -87,6 +105,8 @@ def form(name, exercise, wanted=""):
     if told is None:
         return ""
     place, right = f"answer-{name.replace('_', '-')}", told["right"]
+    own = own_numbers(exercise)
+    told["own"], fold = own, _own(place) if own else ""
     ask = escape(f"Your answer, {wanted}" if wanted else "Your answer")
     if isinstance(right, dict):
         fields = "".join(_field(f"{place}-{k}", escape(key), key) for k, key in enumerate(right))
@@ -100,7 +120,7 @@ def form(name, exercise, wanted=""):
         asked = _field(place, ask)
     return (
         f'{MARK} data-exercise="{name}" data-sealed="{sealed(told, name)}" hidden>'
-        f'{asked}<button type="submit">Check</button><p role="status"></p></form>'
+        f'{asked}<button type="submit">Check</button>{fold}<p role="status"></p></form>'
     )
 
 
@@ -108,6 +128,17 @@ def _field(place, label, key=""):
     return (
         f'<label for="{place}">{label}</label><input id="{place}" type="text" data-key="{escape(key)}" '
         'autocomplete="off" autocapitalize="none" spellcheck="false">'
+    )
+
+
+def _own(place):
+    """The fold where a reader says whose numbers the answer is for."""
+    return (
+        '<details class="answer-own"><summary>With your own numbers</summary>'
+        f'<label for="{place}-student">Your name, as in <code>given</code></label>'
+        f'<input id="{place}-student" type="text" data-student autocomplete="off" spellcheck="false" '
+        f'aria-describedby="{place}-drawn"><p id="{place}-drawn" class="answer-drawn" aria-live="polite"></p>'
+        "</details>"
     )
 
 

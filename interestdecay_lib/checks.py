@@ -21,7 +21,9 @@ exercises is checked. They return a number, an array, a string, a bool, or a dic
 arguments of an exercise with variants have defaults: the numbers that the page prints.
 
 What every exercise shares (units, signs, shapes, order) is recognised here; what belongs to one exercise
-(a time constant for a half-life, a leaked future) is written down with it as a `Mistake`.
+(a time constant for a half-life, a leaked future) is written down with it as a `Mistake`. No sentence says on
+which side of the right number an answer lies, unless it is wrong by more than a power of ten: else the answer
+could be found by bisection.
 """
 
 from __future__ import annotations
@@ -424,7 +426,17 @@ def _direction_of_one(
             return f"A square or a square root too many or too few{unit}."
     if unit_name in _SHARES and close(given, 1 - right):
         return "The complement: yours and the share asked for add up to 1."
-    return f"Not yet: your number is too {'large' if given > right else 'small'}{unit}."
+    # by powers of ten only: a limit that moved with the right number would give it away by bisection
+    if right != 0 and abs(_magnitude(given) - _magnitude(right)) > 1:
+        return f"Not yet: more than ten times too {'large' if abs(given) > abs(right) else 'small'}{unit}."
+    return f"Not yet: not this number{unit}. Go through your steps, or open the hint."
+
+
+def _magnitude(x: np.ndarray) -> float:
+    """The power of ten that a number is written with: 2 for 415.9, minus infinity for 0."""
+    if x == 0 or not np.isfinite(x):
+        return -np.inf if x == 0 else np.inf
+    return int(f"{float(x):e}".partition("e")[2])
 
 
 def _order(exercise: Exercise, right: np.ndarray, given: np.ndarray, close: Callable) -> str:

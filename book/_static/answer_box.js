@@ -127,7 +127,14 @@
       if (right !== Math.round(right) && (close(answer, right ** 2) || close(answer, right ** 0.5))) return `A square or a square root too many or too few${unit}.`;
     }
     if (SHARES.includes(unitName) && close(answer, 1 - right)) return "The complement: yours and the share asked for add up to 1.";
-    return `Not yet: your number is too ${answer > right ? "large" : "small"}${unit}.`;
+    if (right !== 0 && Math.abs(magnitude(answer) - magnitude(right)) > 1) return `Not yet: more than ten times too ${Math.abs(answer) > Math.abs(right) ? "large" : "small"}${unit}.`;
+    return `Not yet: not this number${unit}. Go through your steps, or open the hint.`;
+  }
+
+  // the power of ten that a number is written with, to seven digits as in Python
+  function magnitude(x) {
+    if (x === 0 || !Number.isFinite(x)) return x === 0 ? -Infinity : Infinity;
+    return Number(x.toExponential(6).split("e")[1]);
   }
 
   function order(a, r, close) {

@@ -5,8 +5,9 @@ and without a network must hold what it judges by. It is sealed, so that nobody 
 page's source, as the student's library is. Sealed is not secret: the key is the exercise's name, and whoever
 reads `answer_box.js` can open it. Marks that count are given on the teacher's machine.
 
-An exercise with numbers of its own for each student carries the specification of every set of numbers that
-`checks.given` can draw (at most eight), computed here: the script draws as `given` does and computes no answer.
+An exercise with numbers of its own for each student carries the specification of every set of numbers
+that `checks.given` can draw (six to eight), computed here: the script draws as `given` does and computes no
+answer.
 
 Without a script the box stays hidden and the page reads as before.
 """

@@ -1,0 +1,127 @@
+"""An answer is not to be had from the sentences of `check` by bisection."""
+
+import dataclasses
+from functools import cache
+
+import numpy as np
+import pytest
+
+from interestdecay_lib import checks
+
+TRIES = 60
+
+
+def _once(exercise):
+    mistakes = [checks.Mistake(cache(mistake.value), mistake.why) for mistake in exercise.mistakes]
+    return dataclasses.replace(exercise, answer=cache(exercise.answer), mistakes=mistakes)
+
+
+class Solved(Exception):
+    pass
+
+
+class Spent(Exception):
+    pass
+
+
+def asked(judge):
+    """The sentence to a number, as often as there are tries; a right answer ends the game."""
+    tries = 0
+
+    def ask(number):
+        nonlocal tries
+        if tries == TRIES:
+            raise Spent
+        tries += 1
+        feedback = judge(number)
+        if feedback.right:
+            raise Solved
+        return feedback.message
+
+    return ask
+
+
+def attack(ask):
+    """Whether the sentences alone lead to the right number.
+
+    The adversary knows no word: between two guesses with different sentences it bisects, in logarithms, for
+    the place where the sentence changes, and then tries that place and what a limit may be a multiple of.
+    """
+    try:
+        grid = 10.0 ** np.arange(-6, 9, 3)
+        told = [ask(guess) for guess in grid]
+        for k in range(len(grid) - 1):
+            low, high = grid[k], grid[k + 1]
+            if told[k] == told[k + 1]:
+                continue
+            before = told[k]
+            for _ in range(16):
+                middle = (low * high) ** 0.5
+                low, high = (middle, high) if ask(middle) == before else (low, middle)
+            for multiple in (1, 2, 0.5, 10, 0.1, 100, 0.01):
+                ask((low * high) ** 0.5 * multiple)
+    except Solved:
+        return True
+    except Spent:
+        pass
+    return False
+
+
+def games():
+    """{exercise, or exercise and part: (how a number is judged, the right number)}; lists have no side."""
+    found = {}
+    for chapter in checks.chapters():
+        for name, exercise in checks.exercises(chapter).items():
+            exercise = _once(exercise)
+            right = exercise.answer()
+            if isinstance(right, dict):
+                for key, part in right.items():
+                    if not isinstance(part, str) and np.ndim(part) == 0:
+                        found[f"{name} {key}"] = _part(exercise, right, key), float(part)
+            elif not isinstance(right, str | bool | np.bool_) and np.ndim(right) == 0:
+                sign = -1 if right < 0 else 1  # which the adversary is told
+                found[name] = _alone(exercise, sign), abs(float(right))
+    return found
+
+
+def _alone(exercise, sign):
+    return lambda number: checks._judge(exercise, exercise.answer(), sign * number)
+
+
+def _part(exercise, right, key):
+    """One part of several, all others right: more than an adversary has."""
+    return lambda number: checks._judge(exercise, right, {**right, key: np.copysign(number, right[key])})
+
+
+def solved(played):
+    return {name for name, (judge, _) in played.items() if attack(asked(judge))}
+
+
+@pytest.fixture(scope="module")
+def played():
+    return games()
+
+
+def guessed(played):
+    """What a first guess solves: 1, 2 or 5 times a power of ten, the multiples that the attack tries."""
+    plain = [lead * 10.0**k for lead in (1, 2, 5) for k in range(-6, 7)]
+    return {name for name, (judge, _) in played.items() if any(judge(number).right for number in plain)}
+
+
+def test_no_answer_is_found_by_bisection(played):
+    """But one that is a round number, within its tolerance."""
+    assert len(played) > 100
+    found = solved(played)
+    assert found <= guessed(played)
+    assert len(found) < len(played) / 10
+
+
+@pytest.mark.parametrize("limit", [1, 10])
+def test_the_attack_succeeds_where_a_sentence_moves_with_the_answer(played, monkeypatch, limit):
+    """Too large or too small, or the same beyond ten times the right number: most answers fall."""
+
+    def telling(right, given, *_):
+        return "large" if given > limit * right else "small" if given < right / limit else "near"
+
+    monkeypatch.setattr(checks, "_direction_of_one", telling)
+    assert len(solved(played)) > len(played) / 2

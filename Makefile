@@ -2,7 +2,7 @@
 PYTHON ?= python3
 TASKS = $(PYTHON) book/_tools/tasks.py
 
-.PHONY: help book test test-fast test-newest test-oldest spark lab pdf bundle gift links notebooks student instructor export \
+.PHONY: help book test test-fast test-newest test-oldest spark lab pdf bundle gift exam links notebooks student instructor export \
         grade class benchmark robust measure report lock clean
 help:        ## list the commands
 	@echo "make book        build the book into _build/html (sets up the environment the first time)"
@@ -20,6 +20,8 @@ help:        ## list the commands
 	@echo "make grade FOLDER=submitted   points for the notebooks of a class, judged where no submission reaches"
 	@echo "make class FOLDER=saved       which mistakes a class made, from files saved on the page of progress"
 	@echo "make gift        the quick questions for Moodle (GIFT), in _build/gift"
+	@echo "make exam SEED=3  two examination papers with different numbers and their key, in _build/exam"
+	@echo "                 where wanted: WEEKS=1-4 or CHAPTERS=decay_formula,lstm_by_hand MINUTES=60"
 	@echo "make benchmark   measure the library, train and score every model (half an hour; goes on where it stopped)"
 	@echo "make robust      repeat what trains with other seeds, rounding and instruction sets (an hour; resumable)"
 	@echo "make test-newest the tests and notebooks with the newest versions that fit together (needs the network)"
@@ -38,6 +40,9 @@ grade class:
 	@$(TASKS) $@ '$(FOLDER)'
 # USER and others are set in every shell: only what stands in the command itself counts
 said = $(if $(filter command,$(firstword $(origin $(1)))),'--$(2)=$($(1))')
+exam:
+	@$(TASKS) $@ $(call said,SEED,seed) $(call said,WEEKS,weeks) $(call said,CHAPTERS,chapters) \
+	  $(call said,MINUTES,minutes)
 report:
 	@$(TASKS) $@ '$(EVENTS)' $(call said,USER,user) $(call said,TIME,time) $(call said,ITEM,item) \
 	  $(call said,TYPE,type) $(call said,VALUE,value) $(call said,ONLY,only) $(call said,CUT,cut) \

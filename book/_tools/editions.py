@@ -326,6 +326,7 @@ def instructor(folder=BUILD / "instructor"):
     key = answer_key()
     pages(folder, solutions=True, extra={"book/answer_key.md": key})
     (folder / "answer_key.md").write_text(key, encoding="utf-8")
+    shutil.copy(ROOT / "book/_tools/exam_bank.py", folder)
     _notebooks(folder, solutions=True)
     (folder / "nbgrader_config.py").write_text(NBGRADER, encoding="utf-8")
     say(f"The instructor edition is in {folder}")

@@ -233,6 +233,12 @@ def gift():
     run([str(PYTHON), str(ROOT / "book/_tools/gift.py")], "the quick questions could not be written")
 
 
+def exam(arguments):
+    """Draw two examination papers and their key from the bank of questions, into _build/exam."""
+    environment.prepare()
+    run([str(PYTHON), str(ROOT / "book/_tools/exam.py"), *arguments], "no paper was written (see above)")
+
+
 def class_(folders):
     """Which mistakes a class made, from the files that its students saved on the page of progress."""
     environment.prepare()
@@ -372,6 +378,7 @@ COMMANDS = {
     "grade": grade,
     "class": class_,
     "gift": gift,
+    "exam": exam,
     "lab": lab,
     "pdf": pdf,
     "bundle": bundle,
@@ -396,7 +403,7 @@ def main(arguments=None):
         help="notebooks (notebooks), chapters (export, robust), a folder (grade, class), a log (report)",
     )
     given, options = parser.parse_known_args(arguments)
-    if options and given.command != "report":
+    if options and given.command not in ("report", "exam"):
         parser.error(f"unrecognized arguments: {' '.join(options)}")
     try:
         if not OLDEST <= sys.version_info[:2] <= NEWEST:
@@ -405,7 +412,7 @@ def main(arguments=None):
                 "make {} PYTHON=python3.12".format(*sys.version_info[:2], *OLDEST, *NEWEST, given.command)
             )
         command = COMMANDS[given.command]
-        if given.command == "report":
+        if given.command in ("report", "exam"):
             command([*given.paths, *options])
         elif given.command in ("notebooks", "export", "grade", "class", "robust"):
             command(given.paths)

@@ -398,7 +398,8 @@ def report(seeds: int) -> None:
     own = WAYS[1]
     for part in ("all", "new"):
         for life in TRAINED[1:]:
-            gaps[f"two towers, {life} - two towers, none, {part}"] = gap(f"two towers, {life}", "two towers, none", part)
+            gaps[f"two towers, {life} - two towers, none, {part}"] = gap(
+                f"two towers, {life}", "two towers, none", part)
         for name in groups:
             for base in WAYS:
                 if name not in WAYS:

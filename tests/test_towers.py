@@ -26,6 +26,7 @@ def test_decayed_mean_is_a_product_with_the_table_of_items(measure):
     days = np.sort(rng.integers(0, 90, 40))
     log = pd.DataFrame({"user_id": rng.integers(0, 5, 40), "item_id": rng.integers(0, 7, 40),
                         "timestamp": pd.Timestamp("2024-01-01") + pd.to_timedelta(days, "D")})
+    log = log.sort_values(["user_id", "timestamp"], ignore_index=True)
     at, E = pd.Timestamp("2024-03-01"), rng.normal(size=(7, 3))
     cut = ranking.global_cut(log, at, "60D")
     found = measure.decayed_mean_rows(ranking.decayed_counts(cut, "14D")) @ E[cut.items]

@@ -8,6 +8,7 @@ import pytest
 
 from interestdecay_lib import checks
 
+pytestmark = pytest.mark.slow  # computes every exercise of the book
 TRIES = 60
 
 

@@ -488,7 +488,7 @@ def test_own_numbers_by_keyboard_at_320_pixels(browser):
     tab.get_by_role("button", name="Check").focus()
     tab.keyboard.press("Tab")
     tab.keyboard.press("Enter")
-    student = tab.get_by_label("Your name, as in given")
+    student = tab.get_by_label("Your name or number")
     drawn = tab.locator(f"#{student.get_attribute('aria-describedby')}")
     drawn.get_by_text("No name yet").wait_for()
     tab.keyboard.press("Tab")

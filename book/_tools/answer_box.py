@@ -136,7 +136,7 @@ def _own(place):
     """The fold where a reader says whose numbers the answer is for."""
     return (
         '<details class="answer-own"><summary>With your own numbers</summary>'
-        f'<label for="{place}-student">Your name, as in <code>given</code></label>'
+        f'<label for="{place}-student">Your name or number</label>'
         f'<input id="{place}-student" type="text" data-student autocomplete="off" spellcheck="false" '
         f'aria-describedby="{place}-drawn"><p id="{place}-drawn" class="answer-drawn" aria-live="polite"></p>'
         "</details>"

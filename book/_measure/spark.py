@@ -200,7 +200,8 @@ def main() -> None:
     assert seen["without_cast"] > 10 * seen["sum"], "the cast is not needed any more: the chapter says it is"
     assert stream["sum"] < 1e-9 and stream["late"] == 0, "the stream lost or doubled events"
     assert stream["twice"] == stream["arrived"] - stream["events"] > 0
-    assert KILLED_AFTER <= stream["stored_before_the_kill"] < FILES == stream["batches"]
+    # a file that the source had noted at the kill, and the engine had not, is read together with the next one
+    assert KILLED_AFTER <= stream["stored_before_the_kill"] < stream["batches"] <= FILES
     if asked.output:
         asked.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     print("Spark gives NumPy's numbers, and the killed stream lost and doubled nothing.")

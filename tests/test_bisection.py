@@ -1,4 +1,4 @@
-"""An answer is not to be had from the sentences of `check` by bisection."""
+"""Plain bisection, which reads no word, finds no answer; who reads "close" and "nearly" guesses more."""
 
 import dataclasses
 from functools import cache
@@ -109,7 +109,7 @@ def guessed(played):
     return {name for name, (judge, _) in played.items() if any(judge(number).right for number in plain)}
 
 
-def test_no_answer_is_found_by_bisection(played):
+def test_plain_bisection_finds_round_numbers_only(played):
     """But one that is a round number, within its tolerance."""
     assert len(played) > 100
     found = solved(played)

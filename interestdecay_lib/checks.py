@@ -23,7 +23,8 @@ arguments of an exercise with variants have defaults: the numbers that the page 
 What every exercise shares (units, signs, shapes, order) is recognised here; what belongs to one exercise
 (a time constant for a half-life, a leaked future) is written down with it as a `Mistake`. No sentence says on
 which side of the right number an answer lies, unless it is wrong by more than a power of ten: else plain
-bisection would find it. It is not proof against a patient guesser: "close" and "nearly" tell how far an answer is off.
+bisection would find it. It is not proof against a patient guesser: "close" and "nearly" tell how far an
+answer is off.
 """
 
 from __future__ import annotations

@@ -1,10 +1,12 @@
 """Reading the chapters for the tests, which keep their own expectations."""
 
+import dataclasses
 import re
 from functools import cache
 from pathlib import Path
 
 from chapter import Chapter
+from interestdecay_lib import checks
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
@@ -48,3 +50,9 @@ def objectives(name):
 def exercises(name):
     """(title, label) of every exercise."""
     return [(exercise.title, exercise.label) for exercise in chapter(name).exercises]
+
+
+def computed_once(exercise):
+    """The exercise with everything computed at most once: `check` computes it at every call."""
+    mistakes = [checks.Mistake(cache(mistake.value), mistake.why) for mistake in exercise.mistakes]
+    return dataclasses.replace(exercise, answer=cache(exercise.answer), mistakes=mistakes)

@@ -5,7 +5,6 @@ the fields, and what the page then says is read from it.
 """
 
 import base64
-import dataclasses
 import json
 import math
 import re
@@ -15,7 +14,7 @@ import numpy as np
 import pytest
 
 import answer_box
-from chapters import NAMES, ROOT, chapter
+from chapters import NAMES, ROOT, chapter, computed_once
 from interestdecay_lib import checks
 from interestdecay_lib.checks import check
 
@@ -23,13 +22,7 @@ pytestmark = pytest.mark.page
 SCRIPT = (ROOT / "book/_static/answer_box.js").read_text(encoding="utf-8")
 
 
-def _once(exercise):
-    """The exercise with everything computed at most once: `check` computes it at every call."""
-    mistakes = [checks.Mistake(cache(mistake.value), mistake.why) for mistake in exercise.mistakes]
-    return dataclasses.replace(exercise, answer=cache(exercise.answer), mistakes=mistakes)
-
-
-BOOK = {one: {name: _once(each) for name, each in checks.exercises(one).items()} for one in NAMES}
+BOOK = {one: {name: computed_once(each) for name, each in checks.exercises(one).items()} for one in NAMES}
 ALL = {name: exercise for judged in BOOK.values() for name, exercise in judged.items()}
 each_exercise = pytest.mark.parametrize("name", ALL)
 
@@ -62,7 +55,7 @@ def boxes():
 
 
 @pytest.fixture(autouse=True)
-def computed_once(monkeypatch):
+def exercises_computed_once(monkeypatch):
     monkeypatch.setattr(checks, "exercises", BOOK.get)
 
 
@@ -197,7 +190,7 @@ def test_the_page_draws_the_numbers_that_given_draws(page, name):
 @pytest.mark.parametrize("name", OWN)
 def test_own_numbers_are_judged_as_check_judges_them(page, name, monkeypatch):
     """Every set of numbers, by the first student who draws it: right, near, slips and coded mistakes."""
-    made = {tuple(numbers.items()): _once(checks.for_numbers(ALL[name], numbers))
+    made = {tuple(numbers.items()): computed_once(checks.for_numbers(ALL[name], numbers))
             for numbers in checks.variants(ALL[name])}  # computed once
     monkeypatch.setattr(checks, "for_numbers", lambda _, numbers: made[tuple(numbers.items())])
     for numbers, exercise in ((dict(key), exercise) for key, exercise in made.items()):

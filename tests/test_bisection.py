@@ -1,20 +1,13 @@
 """Plain bisection, which reads no word, finds no answer; who reads "close" and "nearly" guesses more."""
 
-import dataclasses
-from functools import cache
-
 import numpy as np
 import pytest
 
+from chapters import computed_once
 from interestdecay_lib import checks
 
 pytestmark = pytest.mark.slow  # computes every exercise of the book
 TRIES = 60
-
-
-def _once(exercise):
-    mistakes = [checks.Mistake(cache(mistake.value), mistake.why) for mistake in exercise.mistakes]
-    return dataclasses.replace(exercise, answer=cache(exercise.answer), mistakes=mistakes)
 
 
 class Solved(Exception):
@@ -73,7 +66,7 @@ def games():
     found = {}
     for chapter in checks.chapters():
         for name, exercise in checks.exercises(chapter).items():
-            exercise = _once(exercise)
+            exercise = computed_once(exercise)
             right = exercise.answer()
             if isinstance(right, dict):
                 for key, part in right.items():

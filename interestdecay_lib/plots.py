@@ -199,8 +199,9 @@ def table(frame: pd.DataFrame, caption: str, decimals: int | Mapping[str, int] |
     if decimals is not None:
         for column in shown.columns:
             places = decimals.get(column) if isinstance(decimals, Mapping) else decimals
-            if places is not None and pd.api.types.is_float_dtype(shown[column]):
-                shown[column] = [_fixed(number, places) for number in shown[column]]
+            values = shown[column].infer_objects()  # floats beside texts in one frame's rows are objects
+            if places is not None and pd.api.types.is_float_dtype(values):
+                shown[column] = [_fixed(number, places) for number in values]
     return Table(shown, caption)
 
 

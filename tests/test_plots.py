@@ -68,6 +68,14 @@ def test_a_table_leaves_the_frame_alone_and_marks_missing_values():
     assert frame["x"].iloc[0] == 0.123456
 
 
+def test_numbers_that_shared_rows_with_texts_are_rounded_too():
+    frame = pd.DataFrame({"a": ["30D", 11.722243, 3], "b": ["", -2.204263, 4]}, index=["life", "x", "n"]).T
+    assert frame["x"].dtype == object
+    shown = plots.table(frame, "Turned.", decimals=1).frame
+    assert shown["x"].tolist() == ["11.7", "-2.2"]
+    assert shown["life"].tolist() == ["30D", ""] and shown["n"].tolist() == [3, 4]
+
+
 def test_a_table_needs_a_caption():
     with pytest.raises(ValueError, match="caption"):
         plots.table(pd.DataFrame({"x": [1]}), "  ")

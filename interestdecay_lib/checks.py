@@ -23,8 +23,8 @@ arguments of an exercise with variants have defaults: the numbers that the page 
 What every exercise shares (units, signs, shapes, order) is recognised here; what belongs to one exercise
 (a time constant for a half-life, a leaked future) is written down with it as a `Mistake`. No sentence says on
 which side of the right number an answer lies, unless it is wrong by more than a power of ten: else plain
-bisection would find it. It is not proof against a patient guesser: "close" and "nearly" tell how far an
-answer is off.
+bisection would find it. And how an answer compares with the right one ("close", "nearly", "off by the factor
+60") is told for the first ten different answers to an exercise only: else a patient guesser would find it.
 """
 
 from __future__ import annotations
@@ -59,7 +59,10 @@ _FACTORS = {
 _TIMES = (*SECONDS, "month", "year", "step")
 _SHARES = ("share", "probability", "none, 0 to 1")
 _ENOUGH = 3  # significant digits, where the tolerance is not narrower than a thousandth
+_TOLD = 10  # different answers to an exercise, after which `check` compares none with the right one
+_tried: dict[tuple[str, str], list[str]] = {}  # those answers, by exercise and student
 _CLOSE = "Close, yet not the right number rounded: digits lost on the way, or another method?"
+_SPENT = "Not yet. After ten different answers no more is said of how far off one is: take the next hint."
 RIGHT, NEARLY, WRONG, MISSING, UNKNOWN = "right", "nearly", "wrong", "missing", "unknown"
 
 
@@ -106,10 +109,14 @@ class Exercise:
 
 @dataclass(frozen=True)
 class Feedback:
-    """What `check` says: ``verdict`` ("right", "nearly", "wrong", "missing" or "unknown") and ``message``."""
+    """What `check` says: ``verdict`` ("right", "nearly", "wrong", "missing" or "unknown") and ``message``.
+
+    ``compares`` says whether the message compares the answer with the right one, which helps a guesser.
+    """
 
     verdict: str
     message: str
+    compares: bool = False
 
     @property
     def right(self) -> bool:
@@ -147,7 +154,8 @@ def exercises(chapter: str) -> dict[str, Exercise]:
 def check(name: str, answer: Any = None, student: str | None = None) -> Feedback:
     """Judge an answer to an exercise and say what is wrong with it.
 
-    Never raises on an odd answer and never prints the solution.
+    Never raises on an odd answer and never prints the solution. From the eleventh different answer to an
+    exercise on it recognises mistakes only, and tells no more how far off one is, until Python starts again.
 
     Parameters
     ----------
@@ -169,6 +177,15 @@ def check(name: str, answer: Any = None, student: str | None = None) -> Feedback
     … No answer yet: replace None by your answer and run the cell again.
     >>> check("decay-formula-1", 3)
     … There is no exercise "decay-formula-1". Did you mean "decay_formula-1"?
+    """
+    return _rationed(judge(name, answer, student), (name, str(student)), answer)
+
+
+def judge(name: str, answer: Any, student: str | None = None) -> Feedback:
+    """What `check` says to an answer that is the first one: marks are given by it, see `points`.
+
+    >>> judge("decay_formula-1", None)
+    … No answer yet: replace None by your answer and run the cell again.
     """
     exercise = _find(name)
     if isinstance(exercise, Feedback):
@@ -232,7 +249,7 @@ def points(name: str, answer: Any, out_of: float = 1, student: str | None = None
     >>> points("decay_formula-1", None, out_of=2)
     0.0
     """
-    return out_of * check(name, answer, student).share
+    return out_of * judge(name, answer, student).share
 
 
 def for_numbers(exercise: Exercise, numbers_given: Mapping[str, Any]) -> Exercise:
@@ -257,6 +274,22 @@ def _find(name: Any) -> Exercise | Feedback:
     chapter = name.rpartition("-")[0]
     exercise = exercises(chapter).get(name) if chapter in chapters() else None
     return Feedback(UNKNOWN, _unknown(name)) if exercise is None else exercise
+
+
+def _rationed(feedback: Feedback, asked: tuple[str, str], answer: Any) -> Feedback:
+    """The feedback, or no more than "wrong" if enough other answers were compared with the right one."""
+    if not feedback.compares:
+        return feedback
+    try:
+        written = repr(answer)[:1000]
+    except Exception:  # whatever a reader hands in
+        written = kind(answer)
+    tried = _tried.setdefault(asked, [])
+    if written not in tried:
+        if len(tried) == _TOLD:
+            return Feedback(WRONG, _SPENT)
+        tried.append(written)
+    return feedback
 
 
 def _unknown(name: str) -> str:
@@ -301,9 +334,11 @@ def _judge_parts(exercise: Exercise, right: Mapping, answer: Any) -> Feedback:
         part = Exercise(lambda: None, "" if count else exercise.unit, exercise.rtol, exercise.atol)
         feedback = _judge(part, value, answer[key])
         if feedback.verdict == WRONG:
-            return Feedback(WRONG, recognised or f"{key}: {feedback.message}")
+            if recognised:
+                return Feedback(WRONG, recognised)
+            return Feedback(WRONG, f"{key}: {feedback.message}", feedback.compares)
         if feedback.verdict == NEARLY:
-            worst = Feedback(NEARLY, f"{key}: {feedback.message}")
+            worst = Feedback(NEARLY, f"{key}: {feedback.message}", feedback.compares)
     return worst
 
 
@@ -329,13 +364,15 @@ def _judge_numbers(exercise: Exercise, right: np.ndarray, answer: Any) -> Feedba
         return Feedback(WRONG, message)
     near = np.all(np.abs(numbers_given - right) <= 10 * tolerance)
     if near and np.asarray(answer).dtype == np.float16:
-        return Feedback(NEARLY, "Nearly: float16 keeps three digits; compute in float64.")
+        return Feedback(NEARLY, "Nearly: float16 keeps three digits; compute in float64.", compares=True)
     if digits >= 2:
-        return Feedback(NEARLY, "Nearly: that is the right number rounded; give more digits.")
+        return Feedback(NEARLY, "Nearly: that is the right number rounded; give more digits.", compares=True)
     whole = np.asarray(answer).dtype.kind in "iu" and np.any(numbers_given != 0)
     if whole and np.array_equal(numbers_given, np.trunc(right)):
-        return Feedback(WRONG, "Your answer is a whole number (integer type): the fraction was cut off.")
-    return Feedback(WRONG, _CLOSE if near else _direction(exercise, right, numbers_given))
+        cut = "Your answer is a whole number (integer type): the fraction was cut off."
+        return Feedback(WRONG, cut, compares=True)
+    told = _CLOSE if near else _direction(exercise, right, numbers_given)
+    return Feedback(WRONG, told, compares=True)
 
 
 def _digits(right: np.ndarray, given: np.ndarray) -> int:

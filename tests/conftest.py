@@ -5,11 +5,18 @@ import os
 import pytest
 from hypothesis import settings
 
+from interestdecay_lib import checks
 from serving import chromium
 
 # A shared or slow machine must not fail a property by being slow.
 settings.register_profile("book", deadline=None, database=None)
 settings.load_profile("book")
+
+
+@pytest.fixture(autouse=True)
+def nothing_tried(monkeypatch):
+    """`check` counts the answers to an exercise: each test is a reader who begins."""
+    monkeypatch.setattr(checks, "_tried", {})
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ import pytest
 import answer_box
 from chapters import NAMES, ROOT, chapter, computed_once
 from interestdecay_lib import checks
-from interestdecay_lib.checks import check
+from interestdecay_lib.checks import check, judge
 
 pytestmark = pytest.mark.page
 SCRIPT = (ROOT / "book/_static/answer_box.js").read_text(encoding="utf-8")
@@ -26,12 +26,13 @@ BOOK = {one: {name: computed_once(each) for name, each in checks.exercises(one).
 ALL = {name: exercise for judged in BOOK.values() for name, exercise in judged.items()}
 each_exercise = pytest.mark.parametrize("name", ALL)
 
-#: Types each answer into the boxes of one exercise, sends it, and reads the page.
-TYPE = """([name, answers]) => {
+#: Types each answer into the boxes of one exercise (`first`: as if none came before) and reads the page.
+TYPE = """([name, answers, first]) => {
     const form = document.querySelector(`form[data-exercise="${name}"]`);
     const fields = [...form.querySelectorAll('input:not([data-student]), select')];
     const status = form.querySelector('[role=status]');
     return answers.map((typed) => {
+        if (first) form.tried.clear();
         fields.forEach((field) => {
             field.value = typeof typed === 'string' ? typed : typed[field.dataset.key];
         });
@@ -72,13 +73,13 @@ def page(browser):
     assert errors == []
 
 
-def said(page, name, typed):
-    """(verdict, sentence) of the page for each of the texts."""
-    return [tuple(told) for told in page.evaluate(TYPE, [name, typed])]
+def said(page, name, typed, first=True):
+    """(verdict, sentence) of the page for each of the texts, as the first of all or after those before it."""
+    return [tuple(told) for told in page.evaluate(TYPE, [name, typed, first])]
 
 
 def expected(name, answer):
-    feedback = check(name, answer)
+    feedback = judge(name, answer)
     return feedback.verdict, feedback.message.replace("`", "")  # the page sets code as code
 
 
@@ -201,8 +202,23 @@ def test_own_numbers_are_judged_as_check_judges_them(page, name, monkeypatch):
         told = own(page, name, student, texts)[0]
         assert told[0] == ("right", "Right.")
         for text, answer, one in zip(texts, answers, told, strict=True):
-            feedback = check(name, answer, student=student)
+            feedback = judge(name, answer, student=student)
             assert one == (feedback.verdict, feedback.message.replace("`", "")), (numbers, text)
+
+
+def test_ten_answers_are_compared_with_the_right_one(page):
+    """On the page as by `check`: after them only the right one, a known mistake and NaN get a sentence."""
+    name = "decay_formula-1"
+    right, mistake = ALL[name].answer(), ALL[name].mistakes[0].value()
+    off = [right * (1.6 + 0.013 * k) for k in range(12)]
+    tried = [*off, off[0], off[11], mistake, float(f"{right:.1e}"), float("nan"), right]
+    page.evaluate("name => document.querySelector(`form[data-exercise='${name}']`).tried.clear()", name)
+    told = said(page, name, [typed(answer) for answer in tried], first=False)
+    feedbacks = [check(name, answer) for answer in tried]
+    assert told == [(one.verdict, one.message.replace("`", "")) for one in feedbacks]
+    spent = [message == checks._SPENT for _, message in told]
+    assert spent == [False] * 10 + [True, True, False, True, False, True, False, False]
+    assert feedbacks[-1].right
 
 
 def test_a_blank_name_means_the_numbers_of_the_page(page):

@@ -1,4 +1,4 @@
-"""Plain bisection, which reads no word, finds no answer; who reads "close" and "nearly" guesses more."""
+"""What sixty tries find: bisection, which reads no word, round numbers; who reads, little beyond chance."""
 
 import numpy as np
 import pytest
@@ -18,16 +18,17 @@ class Spent(Exception):
     pass
 
 
-def asked(judge):
+def asked(judge, game=("a game", "")):
     """The sentence to a number, as often as there are tries; a right answer ends the game."""
     tries = 0
+    checks._tried.pop(game, None)
 
     def ask(number):
         nonlocal tries
         if tries == TRIES:
             raise Spent
         tries += 1
-        feedback = judge(number)
+        feedback = checks._rationed(judge(number), game, number)
         if feedback.right:
             raise Solved
         return feedback.message
@@ -61,6 +62,48 @@ def attack(ask):
     return False
 
 
+def read(ask, power=None):
+    """As `attack`, by an adversary who reads: the power of ten first, then its numbers of two digits.
+
+    With ``power`` that of the right number is known, and no sentence is needed for it.
+    """
+    try:
+        low, high = -7, 11  # 10^high is more than ten times too large, 10^low is not
+        while power is None and high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if "too large" in ask(10.0**middle) else (middle, high)
+        unit = 10.0 ** ((high - 2 if power is None else power) - 1)
+        for lead in np.random.default_rng(0).permutation(np.arange(10, 100)):
+            guess = float(lead) * unit
+            _follow(ask, guess, ask(guess))
+    except Solved:
+        return True
+    except Spent:
+        pass
+    return False
+
+
+def _follow(ask, guess, told):
+    """Try what a sentence gives away."""
+    if "Nearly" in told or "Close" in told:
+        for k in range(1, 11):
+            for sign in (1, -1):
+                ask(guess * (1 + sign * k * (0.0049 if "Nearly" in told else 0.001)))
+    for factor, what in checks._FACTORS.items():
+        if f"factor {what}" in told:
+            ask(guess * factor)
+            ask(guess / factor)
+    if "Upside down" in told:
+        ask(1 / guess)
+    if "square" in told:
+        ask(guess**2)
+        ask(guess**0.5)
+    if "complement" in told:
+        ask(1 - guess)
+    if "a rate" in told:
+        ask(np.log(2) / guess)
+
+
 def games():
     """{exercise, or exercise and part: (how a number is judged, the right number)}; lists have no side."""
     found = {}
@@ -87,8 +130,8 @@ def _part(exercise, right, key):
     return lambda number: checks._judge(exercise, right, {**right, key: np.copysign(number, right[key])})
 
 
-def solved(played):
-    return {name for name, (judge, _) in played.items() if attack(asked(judge))}
+def solved(played, adversary=attack):
+    return {name for name, (judge, _) in played.items() if adversary(asked(judge))}
 
 
 @pytest.fixture(scope="module")
@@ -102,8 +145,9 @@ def guessed(played):
     return {name for name, (judge, _) in played.items() if any(judge(number).right for number in plain)}
 
 
-def test_plain_bisection_finds_round_numbers_only(played):
-    """But one that is a round number, within its tolerance."""
+def test_plain_bisection_finds_round_numbers_only(played, monkeypatch):
+    """But one that is a round number, within its tolerance; with every try compared to the right one."""
+    monkeypatch.setattr(checks, "_TOLD", TRIES)
     assert len(played) > 100
     found = solved(played)
     assert found <= guessed(played)
@@ -116,5 +160,18 @@ def test_the_attack_succeeds_where_a_sentence_moves_with_the_answer(played, monk
     def telling(right, given, *_):
         return "large" if given > 10 * right else "small" if given < right / 10 else "near"
 
+    monkeypatch.setattr(checks, "_TOLD", TRIES)
     monkeypatch.setattr(checks, "_direction_of_one", telling)
     assert len(solved(played)) > len(played) / 2
+
+
+def test_reading_tells_the_power_of_ten_and_little_more(played, monkeypatch):
+    """Ten answers are compared with the right number; were all sixty, most numbers would fall."""
+    reading = solved(played, read)
+    monkeypatch.setattr(checks, "_TOLD", TRIES)
+    unlimited = solved(played, read)
+    monkeypatch.setattr(checks, "_TOLD", 0)
+    chance = {name for name, (judge, right) in played.items() if read(asked(judge), checks._magnitude(right))}
+    print(len(chance), len(reading - chance), len(chance-reading))
+    assert len(reading - chance) < 0.1 * len(played)
+    assert len(reading) < len(played) / 3 < len(played) / 2 < len(unlimited)

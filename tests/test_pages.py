@@ -13,7 +13,7 @@ import pytest
 import library_pages
 import quiz
 import solution_values
-from chapters import NAMES, ROOT
+from chapters import NAMES, ROOT, exercises
 from figures import FIGURES
 from interestdecay_lib import checks
 from serving import served
@@ -560,7 +560,8 @@ def test_a_chapter_says_how_to_run_it(tab, address, name):
     stored = Path(download.value.path()).read_text(encoding="utf-8")
     assert stored == (ROOT / "chapters" / f"{name}.ipynb").read_text(encoding="utf-8")
     links = block.locator("a").all_inner_texts()
-    assert links == ["download the notebook", "show it as slides"], "no launch link without a repository"
+    own = ["download the notebook", "show it as slides", "print its worksheet"]
+    assert links == own, "no launch link without a repository"
     assert tab.locator(".prev-next-area a").count() >= 1
 
 
@@ -947,6 +948,36 @@ def test_a_chapter_is_a_talk(tab, name):
     tab.locator(".bd-sidebar-primary").wait_for(state="visible")
     assert tab.locator("[data-slide]").count() == 0
     assert tab.url.startswith(page + "#")
+    assert tab.foreign == [] and [error for error in tab.errors if "CORS" not in error] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_chapter_has_a_worksheet(tab, name):
+    """From a file: every question and exercise with room to write, on A4, and nothing that solves them."""
+    page = (HTML / f"chapters/{name}.html").as_uri()
+    tab.goto(page + "?worksheet", wait_until="load")
+    tab.locator(".worksheet-exercise").first.wait_for()
+    tab.set_viewport_size({"width": 680, "height": 960})  # A4 less its margins
+    tab.emulate_media(media="print")
+    titles = [" ".join(title.split()) for title in tab.locator(".worksheet-exercise h3").all_inner_texts()]
+    asked = exercises(name)
+    assert len(set(titles)) == len(asked)
+    assert [title.count("★") for title in titles] == [one.count("★") for one, _ in asked]
+    assert all(tab.locator(".worksheet-exercise").evaluate_all(
+        "all => all.map((one) => one.querySelectorAll('.worksheet-line').length >= 4)"))
+    choices = [label for question in quiz.load(name) for label in question["choices"]]
+    assert tab.locator(".worksheet li .worksheet-choice").count() == len(choices)
+    tells = "article :is(details, form, .solution, .quiz-why, .dropdown, .answer-why, .printed-solutions)"
+    assert tab.locator(tells).count() == 0
+    around = ":is(.worksheet-bar, .bd-header, .run-chapter, .bd-sidebar-primary):visible"
+    assert tab.locator(around).count() == 0
+    wide = """[...document.querySelectorAll('article *')].filter((part) => !part.closest('mjx-container') &&
+        part.getBoundingClientRect().right > innerWidth + 1).map((part) => part.outerHTML.slice(0, 80))"""
+    assert tab.evaluate(wide) == []
+    tab.emulate_media(media="screen")
+    tab.get_by_role("link", name="Back to the chapter").click()
+    tab.locator("article .exercise").first.wait_for()
+    assert tab.url == page
     assert tab.foreign == [] and [error for error in tab.errors if "CORS" not in error] == []
 
 

@@ -9,8 +9,7 @@ import solution_values
 from chapters import NAMES, exercises
 from interestdecay_lib import checks
 
-pytestmark = pytest.mark.page
-A4 = round((210 - 2 * pdf.SIDE) / 25.4 * 96 / pdf.SCALE)  # the width of the text in CSS pixels
+pytestmark = [pytest.mark.page, pytest.mark.xdist_group("pdf")]  # one worker draws the whole book, once
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -22,12 +21,8 @@ def printed():
 @pytest.fixture(scope="module")
 def sheet(browser):
     """The one page as it is handed to the printer."""
-    tab = browser.new_page(viewport={"width": A4, "height": 1200})
-    tab.goto((pdf.FOLDER / "_build/singlehtml/one.html").as_uri(), wait_until="load")
-    tab.evaluate(pdf.PREPARE)
-    tab.emulate_media(media="print", color_scheme="light")
-    yield tab
-    tab.close()
+    with pdf.sheet(pdf.FOLDER / "_build/singlehtml", browser) as (tab, _):
+        yield tab
 
 
 def judged():

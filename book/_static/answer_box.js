@@ -18,8 +18,11 @@
   const TIMES = ["second", "minute", "hour", "day", "week", "month", "year", "step"];
   const SHARES = ["share", "probability", "none, 0 to 1"];
   const ENOUGH = 3; // significant digits, where the tolerance is not narrower than a thousandth
+  const TOLD = 10; // different answers to an exercise that are compared with the right one
+  const SPENT = "Not yet. After ten different answers no more is said of how far off one is: take the next hint.";
 
   const feedback = (verdict, message) => ({ verdict, message });
+  const compared = (verdict, message) => ({ verdict, message, compares: true }); // with the right number: helps a guesser
   const isParts = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
   const quoted = (names) => names.map((name) => `'${name}'`).join(", ");
   const praise = (exercise) => `Right. ${exercise.explain}`.trim();
@@ -46,8 +49,8 @@
     for (const [key, value] of Object.entries(right)) {
       const part = { ...exercise, unit: exercise.counts?.includes(key) ? "" : exercise.unit, mistakes: [], explain: "" };
       const told = judge(part, value, answer[key], whole?.[key]);
-      if (told.verdict === "wrong") return feedback("wrong", why || `${key}: ${told.message}`);
-      if (told.verdict === "nearly") worst = feedback("nearly", `${key}: ${told.message}`);
+      if (told.verdict === "wrong") return why ? feedback("wrong", why) : { ...told, message: `${key}: ${told.message}` };
+      if (told.verdict === "nearly") worst = { ...told, message: `${key}: ${told.message}` };
     }
     return worst;
   }
@@ -64,10 +67,10 @@
     if (!outside.length || (digits >= ENOUGH && exercise.rtol >= 1e-3)) return feedback("right", praise(exercise));
     const why = recognised(exercise, answer, whole);
     if (why) return feedback("wrong", why);
-    if (digits >= 2) return feedback("nearly", "Nearly: that is the right number rounded; give more digits.");
-    if (whole && a.some((x) => x !== 0) && a.every((x, k) => x === Math.trunc(r[k]))) return feedback("wrong", "Your answer is a whole number (integer type): the fraction was cut off.");
+    if (digits >= 2) return compared("nearly", "Nearly: that is the right number rounded; give more digits.");
+    if (whole && a.some((x) => x !== 0) && a.every((x, k) => x === Math.trunc(r[k]))) return compared("wrong", "Your answer is a whole number (integer type): the fraction was cut off.");
     const near = outside.every((k) => within(k, 10));
-    return feedback("wrong", near ? "Close, yet not the right number rounded: digits lost on the way, or another method?" : direction(exercise, right, answer));
+    return compared("wrong", near ? "Close, yet not the right number rounded: digits lost on the way, or another method?" : direction(exercise, right, answer));
   }
 
   // to how many significant digits (2 to 6, or else 0) the numbers given are the right ones rounded; a whole number has one less
@@ -452,8 +455,17 @@
     });
   }
 
+  // after ten answers that were compared with the right one, the next ones no longer are; until the page is loaded again
+  function rationed(said, tried, written) {
+    if (!said.compares || tried.has(written)) return said;
+    if (tried.size >= TOLD) return feedback("wrong", SPENT);
+    tried.add(written);
+    return said;
+  }
+
   document.querySelectorAll("form.answer-box").forEach((form) => {
     const name = form.dataset.exercise;
+    form.tried = new Set();
     const student = form.querySelector("[data-student]");
     let page;
     const judged = () => forStudent(name, (page ??= unsealed(form.dataset.sealed, name)), student?.value ?? "");
@@ -472,7 +484,8 @@
       event.preventDefault();
       const { exercise, numbers } = judged();
       const fields = [...form.querySelectorAll("input:not([data-student]), select")];
-      const said = check(exercise, Object.fromEntries(fields.map((field) => [field.dataset.key ?? "", field.value])));
+      const typed = fields.map((field) => [field.dataset.key ?? "", field.value]);
+      const said = rationed(check(exercise, Object.fromEntries(typed)), form.tried, JSON.stringify([numbers, typed]));
       tell(form, numbers ? { ...said, read: [said.read, `Judged by your numbers: ${numbers}.`].filter(Boolean).join(" ") } : said);
       note(name, said);
     });

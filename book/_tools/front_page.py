@@ -128,7 +128,8 @@ def run_block(name, links, root):
     minutes = Chapter.read(name).minutes
     notebook = f'<a href="{root}_sources/chapters/{name}.ipynb" download>download the notebook</a>'
     slides = f'<a href="{name}.html?slides">show it as slides</a>'
-    parts = [notebook, "<code>make lab</code> opens it in the book’s folder", slides]
+    sheet = f'<a href="{name}.html?worksheet">print its worksheet</a>'
+    parts = [notebook, "<code>make lab</code> opens it in the book’s folder", slides, sheet]
     parts += [f'<a href="{html.escape(address)}">{label}</a>' for label, address in links]
     return (
         '<aside class="run-chapter" aria-label="Run this chapter"><p><strong>Run this chapter</strong> '

@@ -80,7 +80,7 @@ def grade(path):
         if name not in known:
             graded.append((name, checks.UNKNOWN, 0.0, full, "no exercise of this chapter"))
             continue
-        judged = checks.check(name, answer, student if known[name].variants else None)
+        judged = checks.judge(name, answer, student if known[name].variants else None)
         graded.append((name, judged.verdict, judged.share * full, full, judged.message))
     return graded
 

@@ -38,7 +38,7 @@ from chapter import Chapter, names
 from environment import LIBRARY
 
 EXPLORER = "<fading-explorer>"
-SCRIPTS = "kept progress previews scrollers folds contents filter print search slides".split()
+SCRIPTS = "kept progress previews scrollers folds contents filter print search slides worksheet".split()
 #: Scripts of pages that have one of these marks, in the order in which they are to run.
 WHERE_NEEDED = {
     "answer_box": (answer_box.MARK, parsons.MARK),

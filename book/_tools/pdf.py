@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 from environment import BUILD, ROOT, Stop, clean, minutes, say
 from serving import chromium, served
@@ -12,6 +13,8 @@ from tasks import JUPYTER_BOOK
 FOLDER = BUILD / "pdf"
 PDF = FOLDER / "fading_interest.pdf"
 SCALE, SIDE = 0.78, 15  # of the print; margin left and right in mm
+WIDTH = round((210 - 2 * SIDE) / 25.4 * 96 / SCALE)  # of the text on A4, in CSS pixels
+PATIENCE = 300_000  # ms: the whole book on one page takes a minute to draw, more on a busy machine
 FOOTER = (
     '<div style="font-size:8px;width:100%;text-align:center;color:#555">Fading Interest · '
     '<span class="pageNumber"></span> / <span class="totalPages"></span></div>'
@@ -67,19 +70,28 @@ def build():
     pages = FOLDER / "_build/singlehtml"
     if code or not (pages / "book/index.html").exists():
         raise Stop(f"the book could not be built as one page, or not without warnings; see {log}")
+    # its links to styles and pictures start from the first folder, though it is not written there
+    shutil.copy(pages / "book/index.html", pages / "one.html")
     return pages
+
+
+@contextmanager
+def sheet(pages, running):
+    """The one page in a browser's tab, its solutions moved, as the printer gets it; and how many they are."""
+    with served(pages) as address:
+        tab = running.new_page(color_scheme="light", viewport={"width": WIDTH, "height": 1200})
+        tab.set_default_timeout(PATIENCE)
+        tab.goto(address + "one.html", wait_until="networkidle")
+        tab.evaluate("() => window.MathJax?.startup?.promise")
+        moved = tab.evaluate(PREPARE)
+        tab.emulate_media(media="print", color_scheme="light")
+        yield tab, moved
+        tab.close()
 
 
 def print_pages(pages, browser):
     """The one page as A4, with outline, page numbers and tags for screen readers."""
-    with served(pages) as address, chromium(browser) as running:
-        tab = running.new_page(color_scheme="light")
-        # its links to styles and pictures start from the first folder, though it is not written there
-        shutil.copy(pages / "book/index.html", pages / "one.html")
-        tab.goto(address + "one.html", wait_until="networkidle", timeout=180_000)
-        tab.evaluate("() => window.MathJax?.startup?.promise")
-        moved = tab.evaluate(PREPARE)
-        tab.emulate_media(media="print", color_scheme="light")
+    with chromium(browser) as running, sheet(pages, running) as (tab, moved):
         tab.pdf(
             path=str(PDF),
             format="A4",

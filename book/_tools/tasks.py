@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import environment
@@ -153,8 +154,12 @@ def test(fast=False):
             INTERESTDECAY_FIGURES="still",
             PYTHONPATH=str(ROOT / "book/_tools"),
         )
-        if there and made("the student edition", student) and made("the printed book", pdf):
-            pages = [*pytest, "-n", "2", "-m", "page", "tests"]
+        if there:  # printing keeps one core busy, so the student edition is made beside it
+            with ThreadPoolExecutor() as both:
+                printed = both.submit(made, "the printed book", pdf)
+                there = made("the student edition", student) and printed.result()
+        if there:
+            pages = [*pytest, "-n", "2", "--dist", "loadgroup", "-m", "page", "tests"]
             stage("its pages, in a browser", pages, "pages", BROWSER_PATH=browser())
     summary(stages, started)
 

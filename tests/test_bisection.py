@@ -172,6 +172,5 @@ def test_reading_tells_the_power_of_ten_and_little_more(played, monkeypatch):
     unlimited = solved(played, read)
     monkeypatch.setattr(checks, "_TOLD", 0)
     chance = {name for name, (judge, right) in played.items() if read(asked(judge), checks._magnitude(right))}
-    print(len(chance), len(reading - chance), len(chance-reading))
     assert len(reading - chance) < 0.1 * len(played)
     assert len(reading) < len(played) / 3 < len(played) / 2 < len(unlimited)

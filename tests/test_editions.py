@@ -21,6 +21,7 @@ from nbgrader.preprocessors import ClearSolutions
 from traitlets.config import Config
 
 import editions
+import exam
 import robust
 import tasks
 from chapter import MARK, Chapter, pieces
@@ -538,6 +539,20 @@ def test_the_teaching_guide_is_not_for_students(built):
     for page in pages:
         text = page.read_text(encoding="utf-8")
         assert belief not in text and "teaching_guide.html" not in text, page
+
+
+def examined():
+    """What examinations ask: of each question in the bank the longest text between two numbers."""
+    runs = {max(re.split(r"\{[^}]*\}", question.text), key=len) for question in exam.QUESTIONS.values()}
+    return {plain(run) for run in runs}
+
+
+@pytest.mark.page
+def test_no_examination_stands_in_the_students_edition_or_on_a_page(built, tmp_path):
+    paper = exam.paper(3, list(exam.QUESTIONS), "A")
+    (tmp_path / "paper.html").write_text(paper, encoding="utf-8")
+    assert {text for _, text in leaks(tmp_path, examined())} == examined(), "the search finds them on a paper"
+    assert leaks(built, examined()) == leaks(tasks.HTML, examined()) == []
 
 
 @pytest.mark.page

@@ -19,6 +19,12 @@ from serving import served
 
 XHTML = "{http://www.w3.org/1999/xhtml}"
 MATHML = "{http://www.w3.org/1998/Math/MathML}"
+#: TeX as Sphinx writes it for MathJax, behind the number of an equation
+FORMULA = re.compile(
+    r'class="math notranslate nohighlight"[^>]*>(?:<span class="eqno">.*?</span>|\s)*'
+    r"\\[(\[](.*?)\\[)\]]</(?:span|div)>",
+    re.DOTALL,
+)
 PACKAGE = "{http://www.idpf.org/2007/opf}"
 
 
@@ -52,8 +58,9 @@ PARTS = [
 def pages():
     live = base64.b64encode(drawn("WEBP", lossless=True)).decode()
     formula = f'<math xmlns="{MATHML[1:-1]}"><mi mathvariant="script">L</mi></math>'
+    front = '<h1>Book</h1><p><a href="../chapters/one.xhtml">1</a></p>'
     return {
-        "book/index": {"title": "Book", "written": '<h1>Book</h1><p><a href="../chapters/one.xhtml">1</a></p>'},
+        "book/index": {"title": "Book", "written": front},
         "chapters/one": {
             "title": "1. One < two",
             "written": f'<h1>One</h1><p>{formula}<img alt="Still." src="../_images/one.png"/>'
@@ -68,7 +75,8 @@ def made(html, tmp_path, name="a.epub"):
 
 def sheets(book):
     """The pages of an EPUB by name, parsed: an error where one is no XML."""
-    return {name: ElementTree.fromstring(book.read(name)) for name in book.namelist() if name.endswith(".xhtml")}
+    names = (name for name in book.namelist() if name.endswith(".xhtml"))
+    return {name: ElementTree.fromstring(book.read(name)) for name in names}
 
 
 def test_the_same_pages_give_the_same_bytes(html, tmp_path):
@@ -155,14 +163,12 @@ def test_every_page_every_formula_no_script(whole):
     wanted = set(re.findall(r"file: (\S+)|root: (\S+)", (ROOT / "_toc.yml").read_text(encoding="utf-8")))
     names = {file or root for file, root in wanted} - epub.LEFT_OUT
     assert written.keys() == {f"{name}.xhtml" for name in names} | {"nav.xhtml"}
-    formula = re.compile(r'class="math notranslate nohighlight"[^>]*>(?:<span class="eqno">.*?</span>|\s)*\\[(\[](.*?)'
-                         r"\\[)\]]</(?:span|div)>", re.DOTALL)
     for name in names:
         page = written[f"{name}.xhtml"]
         html = (epub.HTML / f"{name}.html").read_text(encoding="utf-8")
         article = html[html.index("<article") : html.index("</article>")]
-        assert sorted(sum_.get("alttext") for sum_ in page.iter(f"{MATHML}math")) == sorted(
-            unescape(tex).strip() for tex in formula.findall(article)
+        assert sorted(math.get("alttext") for math in page.iter(f"{MATHML}math")) == sorted(
+            unescape(tex).strip() for tex in FORMULA.findall(article)
         ), name
         tags = {node.tag.partition("}")[2] for node in page.iter()}
         assert not tags & {"script", "form", "button", "input", "select", "iframe", "merror", "style"}, name
@@ -185,7 +191,7 @@ def test_every_link_leads_somewhere(whole):
                 assert not re.search(r'[<>"\s]', target), target
                 continue
             there = posixpath.normpath(posixpath.join(posixpath.dirname(name), target)) if target else name
-            if place and unquote(place) not in ids.get(there, []) or there not in ids:
+            if there not in ids or (place and unquote(place) not in ids[there]):
                 lost.append((name, link.get("href")))
     assert lost == []
 
@@ -196,7 +202,7 @@ def test_solutions_stand_behind_their_chapter_and_hints_are_folds(whole):
         chapter = name.removeprefix("chapters/").removesuffix(".xhtml")
         if chapter not in NAMES:
             continue
-        after = [node for node in page.iter()]
+        after = list(page.iter())
         title = next(k for k, node in enumerate(after) if node.get("class") == "solutions")
         places = [k for k, node in enumerate(after) if "solution" in (node.get("class") or "").split()]
         assert len(places) == len(exercises(chapter)) and min(places) > title, name

@@ -15,6 +15,7 @@ from PIL import Image
 
 import epub
 from chapters import NAMES, ROOT, exercises
+from environment import Stop
 from serving import served
 
 XHTML = "{http://www.w3.org/1999/xhtml}"
@@ -209,3 +210,16 @@ def test_solutions_stand_behind_their_chapter_and_hints_are_folds(whole):
         unfolded = [node for node in after if "dropdown" in (node.get("class") or "").split()]
         assert unfolded == [], name
         assert "Hint 1" in " ".join("".join(s.itertext()) for s in page.iter(f"{XHTML}summary")), name
+
+
+@pytest.mark.page
+@pytest.mark.parametrize("tex", [r"\lamda + 1", r"\frac{1}{2"], ids=["unknown", "unfinished"])
+def test_a_formula_that_mathjax_cannot_read_stops_it(browser, monkeypatch, tex):
+    monkeypatch.setattr(epub, "CONTENTS", "() => [{ part: '', pages: [['one', 'One']] }]")
+    formulas = rf'<span class="math">\({tex}\)</span><span class="math">\(x\)</span>'
+    page = f"<article><h1>One</h1>{formulas}</article>"
+    tab = browser.new_page()
+    tab.route("**/one.html", lambda route: route.fulfill(body=page, content_type="text/html"))
+    with served(epub.HTML) as address, pytest.raises(Stop, match=re.escape(repr([tex]))):
+        epub.read(tab, address)
+    tab.close()

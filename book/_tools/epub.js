@@ -53,7 +53,8 @@ async ([name, kept]) => {
     number?.remove();
     const tex = place.textContent.trim().slice(2, -2).trim();
     place.innerHTML = await MathJax.tex2mmlPromise(tex, { display: place.matches('div') });
-    if (place.querySelector('merror')) failed.push(tex);
+    // MathJax sets an unknown command in red and goes on
+    if (place.querySelector('merror, [mathcolor=red]')) failed.push(tex);
     place.querySelectorAll('*').forEach((node) => Object.keys(node.dataset).forEach((key) => delete node.dataset[key]));
     place.querySelectorAll('mo').forEach((mark) => {  // ln 2 has a space that sin(x) has not
       if (mark.textContent === '\u2061' && !/^[([{]/.test(mark.nextElementSibling?.textContent)) mark.setAttribute('rspace', '.17em');

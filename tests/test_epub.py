@@ -115,7 +115,7 @@ def test_the_manifest_and_the_order_of_pages(html, tmp_path):
         items = the_manifest_names_every_file_and_no_other(book)
         assert named_in_order(book) == ["nav.xhtml", "book/index.xhtml", "chapters/one.xhtml"]
         properties = {item.get("href"): item.get("properties") for item in items.values()}
-        assert properties["cover.png"] == "cover-image" and properties["nav.xhtml"] == "nav"
+        assert properties["cover.png"] == "cover-image" and properties["nav.xhtml"] == "nav mathml"
         contents = "".join(sheets(book)["nav.xhtml"].itertext())
         assert "I. Fish & chips" in contents and "1. One < two" in contents
 
@@ -210,6 +210,22 @@ def test_solutions_stand_behind_their_chapter_and_hints_are_folds(whole):
         unfolded = [node for node in after if "dropdown" in (node.get("class") or "").split()]
         assert unfolded == [], name
         assert "Hint 1" in " ".join("".join(s.itertext()) for s in page.iter(f"{XHTML}summary")), name
+
+
+@pytest.mark.page
+def test_nothing_is_wider_than_a_small_screen(whole, browser, tmp_path):
+    """600 pixels, of which a reader keeps 24 on each side as margin."""
+    wide = """[...document.querySelectorAll('table, math, pre, img')]
+        .filter((part) => part.getBoundingClientRect().right > 577)
+        .map((part) => part.outerHTML.slice(0, 200))"""
+    whole.extractall(tmp_path)
+    tab = browser.new_page(viewport={"width": 600, "height": 800})
+    for name in sheets(whole):
+        tab.goto((tmp_path / name).as_uri())
+        assert tab.evaluate("document.querySelectorAll('body > *').length") > 0, name
+        tab.add_style_tag(content="body { margin: 0 24px !important }")
+        assert tab.evaluate(wide) == [], name
+    tab.close()
 
 
 @pytest.mark.page

@@ -62,6 +62,11 @@ PACKAGE = f"""<?xml version="1.0" encoding="UTF-8"?>
 <spine>{{order}}</spine>
 </package>
 """
+#: On the first page: a reader without MathML shows 2 − a/h where a power of two is meant, and says nothing.
+TRIAL = """<p><strong>Can your reader show formulas?</strong> In
+<math xmlns="http://www.w3.org/1998/Math/MathML" alttext="2^{-a/h}"><msup><mn>2</mn><mrow><mo>−</mo><mi>a</mi>
+<mo>/</mo><mi>h</mi></mrow></msup></math> all behind the 2 must be small and raised. If it is not, your reader
+knows no MathML and would show every formula of this book wrong: take the PDF or the pages.</p>"""
 KINDS = {"png": "image/png", "css": "text/css", "xhtml": "application/xhtml+xml"}
 
 
@@ -122,13 +127,13 @@ def pictures(page, name, html):
 
 
 def navigation(parts):
-    """The table of contents, by part."""
+    """The first page: whether formulas can be read, and the table of contents, by part."""
     listed = ""
     for part in parts:
         links = (f'<a href="{name}.xhtml">{escape(title)}</a>' for name, title in part["pages"])
         pages = "".join(f"<li>{link}</li>" for link in links)
         listed += f"<li><span>{escape(part['part'])}</span><ol>{pages}</ol></li>" if part["part"] else pages
-    return f'<nav epub:type="toc"><h1>Contents</h1><ol>{listed}</ol></nav>'
+    return f'{TRIAL}<nav epub:type="toc"><h1>Contents</h1><ol>{listed}</ol></nav>'
 
 
 def pack(parts, pages, html=HTML, file=FILE):
@@ -145,8 +150,8 @@ def pack(parts, pages, html=HTML, file=FILE):
         inside[f"{name}.xhtml"] = SHEET.format(title=escape(page["title"]), root=root, body=body).encode()
     items = order = ""
     for number, (path, data) in enumerate(inside.items()):
-        special = {"cover.png": "cover-image", "nav.xhtml": "nav"}.get(path, b"<math" in data and "mathml")
-        said = f' properties="{special}"' if special else ""
+        special = [{"cover.png": "cover-image", "nav.xhtml": "nav"}.get(path), b"<math" in data and "mathml"]
+        said = f' properties="{" ".join(filter(None, special))}"' if any(special) else ""
         items += f'<item id="i{number}" href="{path}" media-type="{KINDS[path.rpartition(".")[2]]}"{said}/>\n'
         order += f'<itemref idref="i{number}"/>\n' if path.endswith(".xhtml") else ""
     head = {"mimetype": b"application/epub+zip", "META-INF/container.xml": CONTAINER.encode()}

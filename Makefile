@@ -2,7 +2,7 @@
 PYTHON ?= python3
 TASKS = $(PYTHON) book/_tools/tasks.py
 
-.PHONY: help book test test-fast test-newest test-oldest spark lab pdf bundle gift exam links notebooks student instructor export \
+.PHONY: help book test test-fast test-newest test-oldest spark lab pdf epub bundle gift exam links notebooks student instructor export \
         grade class benchmark robust measure report lock clean
 help:        ## list the commands
 	@echo "make book        build the book into _build/html (sets up the environment the first time)"
@@ -11,6 +11,7 @@ help:        ## list the commands
 	@echo "make spark       the decayed sum and a killed stream on Spark, in an environment of its own (needs the network)"
 	@echo "make lab         open the notebooks in JupyterLab"
 	@echo "make pdf         print the whole book into _build/pdf, solutions at its end (needs Chromium)"
+	@echo "make epub        the whole book for e-readers, formulas as MathML, in _build (needs Chromium)"
 	@echo "make bundle      the whole book as one zip that opens from a folder, without a network"
 	@echo "make links       follow every link to another host (needs the network)"
 	@echo "make notebooks   execute the changed notebooks from a clean kernel and store them normalised"
@@ -32,7 +33,7 @@ help:        ## list the commands
 	@echo "make lock        compile requirements.in into requirements.txt (needs the network)"
 	@echo "make clean       remove everything generated, the environment included"
 	@echo "Another Python:  make book PYTHON=python3.12"
-book test test-fast test-newest test-oldest spark lab pdf bundle gift links notebooks student instructor benchmark measure lock clean:
+book test test-fast test-newest test-oldest spark lab pdf epub bundle gift links notebooks student instructor benchmark measure lock clean:
 	@$(TASKS) $@
 robust export:
 	@$(TASKS) $@ $(CHAPTER)

@@ -256,6 +256,12 @@ def pdf():
     run([str(PYTHON), str(ROOT / "book/_tools/pdf.py"), browser()], "the PDF could not be made")
 
 
+def epub():
+    """Make one EPUB of the whole book for e-readers, in _build (needs Chromium or Chrome)."""
+    book()
+    run([str(PYTHON), str(ROOT / "book/_tools/epub.py"), browser()], "the EPUB could not be made")
+
+
 def bundle():
     """Pack the whole built book into one zip that opens from a folder, without a server or a network."""
     book()
@@ -386,6 +392,7 @@ COMMANDS = {
     "exam": exam,
     "lab": lab,
     "pdf": pdf,
+    "epub": epub,
     "bundle": bundle,
     "links": links,
     "lock": lock,

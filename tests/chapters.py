@@ -7,6 +7,7 @@ from pathlib import Path
 
 from chapter import Chapter
 from interestdecay_lib import checks
+from interestdecay_lib.checks import exercises as computed_anew
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
@@ -56,3 +57,9 @@ def computed_once(exercise):
     """The exercise with everything computed at most once: `check` computes it at every call."""
     mistakes = [checks.Mistake(cache(mistake.value), mistake.why) for mistake in exercise.mistakes]
     return dataclasses.replace(exercise, answer=cache(exercise.answer), mistakes=mistakes)
+
+
+@cache
+def judged(name):
+    """The exercises of a chapter by name, each computed at most once by all tests of a process."""
+    return {label: computed_once(exercise) for label, exercise in computed_anew(name).items()}

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import answer_box
-from chapters import NAMES, ROOT, chapter, computed_once
+from chapters import NAMES, ROOT, chapter, computed_once, judged
 from interestdecay_lib import checks
 from interestdecay_lib.checks import check, judge
 
@@ -22,8 +22,7 @@ pytestmark = pytest.mark.page
 SCRIPT = (ROOT / "book/_static/answer_box.js").read_text(encoding="utf-8")
 
 
-BOOK = {one: {name: computed_once(each) for name, each in checks.exercises(one).items()} for one in NAMES}
-ALL = {name: exercise for judged in BOOK.values() for name, exercise in judged.items()}
+ALL = {name: exercise for one in NAMES for name, exercise in judged(one).items()}
 each_exercise = pytest.mark.parametrize("name", ALL)
 
 #: Types each answer into the boxes of one exercise (`first`: as if none came before) and reads the page.
@@ -47,17 +46,11 @@ def boxes():
     """{exercise: its box} of the book."""
     found = {}
     for one in NAMES:
-        judged = BOOK[one]
         for exercise in chapter(one).exercises:
-            if exercise.name in judged:
-                box = answer_box.form(exercise.name, judged[exercise.name], answer_box.wanted(exercise))
+            if exercise.name in judged(one):
+                box = answer_box.form(exercise.name, ALL[exercise.name], answer_box.wanted(exercise))
                 found |= {exercise.name: box} if box else {}
     return found
-
-
-@pytest.fixture(autouse=True)
-def exercises_computed_once(monkeypatch):
-    monkeypatch.setattr(checks, "exercises", BOOK.get)
 
 
 @pytest.fixture(scope="module")

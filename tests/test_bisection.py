@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from chapters import computed_once
+from chapters import judged
 from interestdecay_lib import checks
 
 pytestmark = pytest.mark.slow  # computes every exercise of the book
@@ -108,8 +108,7 @@ def games():
     """{exercise, or exercise and part: (how a number is judged, the right number)}; lists have no side."""
     found = {}
     for chapter in checks.chapters():
-        for name, exercise in checks.exercises(chapter).items():
-            exercise = computed_once(exercise)
+        for name, exercise in judged(chapter).items():
             right = exercise.answer()
             if isinstance(right, dict):
                 for key, part in right.items():
@@ -167,6 +166,7 @@ def test_the_attack_succeeds_where_a_sentence_moves_with_the_answer(played, monk
 
 def test_reading_tells_the_power_of_ten_and_little_more(played, monkeypatch):
     """Ten answers are compared with the right number; were all sixty, most numbers would fall."""
+    played = dict(list(played.items())[::2])
     reading = solved(played, read)
     monkeypatch.setattr(checks, "_TOLD", TRIES)
     unlimited = solved(played, read)

@@ -301,7 +301,7 @@ def test_a_student_notebook_runs_and_shows_what_the_book_shows(name, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [n for n in NAMES if not robust.trains(chapter(n).notebook)][:3])
+@pytest.mark.parametrize("name", ["decay_formula", "first_look", "events_to_interest"])  # with own numbers
 def test_an_instructor_notebook_gets_full_points(name, tmp_path):
     notebook = _run(editions.hand_out(chapter(name), True, tmp_path / "notebooks"), tmp_path / "notebooks")
     graded = [cell for cell in notebook.cells if cell.cell_type == "code" and nbgrader.is_grade(cell)]

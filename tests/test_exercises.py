@@ -10,13 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from chapters import NAMES, chapter, objectives
+from chapters import NAMES, chapter, computed_anew, judged, objectives
 from interestdecay_lib import checks
 from interestdecay_lib.checks import check, given, variants
 
-ALL = [
-    (name, exercise) for chapter in checks.chapters() for name, exercise in checks.exercises(chapter).items()
-]
+ALL = [(name, exercise) for chapter in checks.chapters() for name, exercise in judged(chapter).items()]
 OWN = [(name, exercise) for name, exercise in ALL if exercise.variants]
 KINDS = {"predict", "by-hand", "code", "figure", "mistake", "explain", "project"}
 each_exercise = pytest.mark.parametrize(("name", "exercise"), ALL, ids=[name for name, _ in ALL])
@@ -31,6 +29,13 @@ def test_the_right_answer_is_right(name, exercise):
     feedback = check(name, exercise.answer())
     assert feedback, feedback
     assert len(feedback.message.split()) > 1, "a right answer is told what it means"
+
+
+@each_exercise
+def test_an_answer_computed_again_is_the_same(name, exercise):
+    """The page judges by the answer of its build, a reader's `check` by one of its own."""
+    again = computed_anew(name.rpartition("-")[0])[name].answer()
+    np.testing.assert_equal(again, exercise.answer())
 
 
 @each_exercise

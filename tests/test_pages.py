@@ -21,7 +21,15 @@ from serving import served
 pytestmark = pytest.mark.page
 HTML = ROOT / "_build/html"
 PAGES = sorted(re.findall(r"(?:file|root): (\S+)", (ROOT / "_toc.yml").read_text()))
-each_page = pytest.mark.parametrize("page", PAGES)
+
+
+def of_page(page, value=None):
+    """A parameter whose tests run in the worker of its page."""
+    return pytest.param(value or page, marks=pytest.mark.xdist_group(page))
+
+
+each_page = pytest.mark.parametrize("page", list(map(of_page, PAGES)))
+each_chapter = pytest.mark.parametrize("name", [of_page(f"chapters/{name}", name) for name in NAMES])
 
 
 @pytest.fixture(scope="session")
@@ -36,22 +44,39 @@ def address():
 
 @pytest.fixture
 def tab(browser):
-    """A page that blocks and notes every request to another host, and notes every error."""
+    """A page that notes every request to another host, which the browser does not find, and every error."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
     page.foreign, page.errors = [], []
 
-    def pass_or_block(route):
-        own = route.request.url.startswith(("http://127.0.0.1", "file:", "data:", "blob:"))
-        if not own:
-            page.foreign.append(route.request.url)
-        route.continue_() if own else route.abort()
+    def note(request):
+        if not request.url.startswith(("http://127.0.0.1", "file:", "data:", "blob:")):
+            page.foreign.append(request.url)
 
-    context.route("**/*", pass_or_block)
+    page.on("request", note)
     page.on("pageerror", lambda error: page.errors.append(str(error)))
     page.on("console", lambda message: message.type == "error" and page.errors.append(message.text))
     page.on("response", lambda response: response.status >= 400 and page.errors.append(response.url))
     yield page
+    context.close()
+
+
+@pytest.fixture(scope="session")
+def reading(browser, address):
+    """Opens a page, or gives it again if it is open: for tests that only look, and leave it as it was.
+
+    All tests of one page run in one worker, one after the other (`of_page`), so that it is opened once.
+    """
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    tab = context.new_page()
+
+    def opened(page):
+        tab.set_viewport_size({"width": 1280, "height": 900})
+        if tab.url != f"{address}{page}.html":
+            _open(tab, address, page)
+        return tab
+
+    yield opened
     context.close()
 
 
@@ -99,9 +124,9 @@ def test_a_page_works_from_a_file(tab, page):
     assert tab.locator("fading-explorer img.explorer-picture").count() == len(_frames(page))
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_mathematics_is_drawn(tab, address, name):
-    _open(tab, address, f"chapters/{name}")
+@each_chapter
+def test_mathematics_is_drawn(reading, name):
+    tab = reading(f"chapters/{name}")
     written = tab.locator("article .math").count()
     assert written > 0
     tab.wait_for_function("document.querySelectorAll('article .math mjx-container').length > 0")
@@ -110,8 +135,8 @@ def test_mathematics_is_drawn(tab, address, name):
 
 
 @each_page
-def test_every_picture_has_words_and_loads(tab, address, page):
-    _open(tab, address, page)
+def test_every_picture_has_words_and_loads(reading, page):
+    tab = reading(page)
     pictures = tab.locator("article img").evaluate_all(
         "images => images.map(i => [i.alt, i.naturalWidth, i.src])"
     )
@@ -143,7 +168,7 @@ def test_links_and_anchors_resolve(page):
             assert f'id="{unquote(anchor)}"' in file.read_text(encoding="utf-8"), target
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each_chapter
 def test_live_figures_follow_the_keyboard(tab, address, name):
     """Each control of each figure is stepped with the keyboard; picture and words must be the stored ones."""
     page = f"chapters/{name}"
@@ -178,7 +203,7 @@ def test_live_figures_follow_the_keyboard(tab, address, name):
         )
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each_chapter
 def test_answer_boxes_judge_on_the_page(tab, name):
     """From a file, without kernel or network: every exercise that `check` knows; in print the box is gone."""
     tab.goto((HTML / f"chapters/{name}.html").as_uri(), wait_until="load")
@@ -204,7 +229,7 @@ def test_answer_boxes_judge_on_the_page(tab, name):
     assert tab.foreign == []
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each_chapter
 def test_live_figures_follow_the_mouse(tab, address, name):
     _open(tab, address, f"chapters/{name}")
     slider = tab.locator("fading-explorer input[type=range]").first
@@ -216,7 +241,7 @@ def test_live_figures_follow_the_mouse(tab, address, name):
     assert slider.input_value() == slider.get_attribute("max")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each_chapter
 def test_frames_differ(name):
     """A control that changes nothing would be a dead control."""
     for figure in _frames(f"chapters/{name}"):
@@ -237,15 +262,15 @@ def test_the_site_is_small():
 
 
 @each_page
-def test_no_sideways_scrolling(tab, address, page):
-    tab.goto(address + page + ".html", wait_until="load")
+def test_no_sideways_scrolling(reading, page):
+    tab = reading(page)
     for width in (1280, 640, 320):  # 640: a laptop at 200 %; 320: a small phone
         tab.set_viewport_size({"width": width, "height": 900})
         too_wide = tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert too_wide <= 0, f"at {width} pixels"
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each_chapter
 def test_no_code_wraps_or_scrolls_on_a_laptop(tab, address, name):
     """Every visible cell of code stands in full, one line a line, beside both side bars."""
     tab.goto(f"{address}chapters/{name}.html", wait_until="load")
@@ -311,10 +336,10 @@ LOOKS = """() => {
 
 @each_page
 def test_accessibility(browser, address, page):
-    """Without exception, folded and unfolded, on a laptop and on a phone, in the light and in the dark.
+    """Without exception: unfolded, in the light and in the dark, and on a phone.
 
-    The contrast of every text is computed on one page of a kind, that of each look on every page in every
-    state: it is nine tenths of axe's work.
+    One page of a kind is looked at folded too, and in the dark on a phone; there the contrast of every text
+    is computed, on the other pages that of each look: it is nine tenths of axe's work.
     """
     from axe_playwright_python.sync_playwright import Axe
 
@@ -339,7 +364,8 @@ def test_accessibility(browser, address, page):
         tab.wait_for_function(f"document.documentElement.dataset.theme === '{scheme}'")
         tab.wait_for_function("document.getAnimations().length === 0")  # colours have arrived
 
-    look("folded")
+    if page in ONE_OF_A_KIND:
+        look("folded")
     tab.evaluate(OPEN)
     assert tab.locator("article .toggle-button-hidden").count() == 0
     tab.wait_for_function(REACHED)
@@ -350,7 +376,8 @@ def test_accessibility(browser, address, page):
     switch("dark")
     look("unfolded, dark", IN_THE_DARK)
     tab.set_viewport_size({"width": 390, "height": 844})
-    look("unfolded, dark, on a phone", IN_THE_DARK)
+    if page in ONE_OF_A_KIND:
+        look("unfolded, dark, on a phone", IN_THE_DARK)
     switch("light")
     look("unfolded, on a phone")
     context.close()
@@ -374,7 +401,7 @@ def test_no_path_of_the_building_machine():
 
 
 @pytest.mark.parametrize("hand", ["keyboard", "mouse"])
-@pytest.mark.parametrize("name", NAMES)
+@each_chapter
 def test_live_figures_show_what_the_library_computes(tab, address, name, hand):
     tab.goto(f"{address}chapters/{name}.html", wait_until="load")
     for number, figure in enumerate(_frames(f"chapters/{name}")):
@@ -455,7 +482,7 @@ def test_a_link_restores_a_state(tab, address):
     assert tab.evaluate("location.hash") == link.replace("999", age["values"][figure["start"][2]])
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each_chapter
 def test_live_figures_say_their_range_and_do_not_jump(tab, address, name):
     """No slider with a handful of stops; the ends are written; what is below stays where it is."""
     _open(tab, address, f"chapters/{name}")
@@ -490,8 +517,8 @@ def test_search_works_from_a_folder(tab):
 
 
 @each_page
-def test_the_keyboard_reaches_everything_and_shows_where_it_is(tab, address, page):
-    _open(tab, address, page)
+def test_the_keyboard_reaches_everything_and_shows_where_it_is(reading, page):
+    tab = reading(page)
     tab.keyboard.press("Tab")
     assert "Skip to" in tab.evaluate("document.activeElement.textContent"), "the first stop is the skip link"
     unseen = tab.evaluate(
@@ -540,7 +567,7 @@ def test_reduced_motion_is_respected(browser, address):
     assert moving == []
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each_chapter
 def test_without_javascript_a_chapter_is_whole(browser, address, name):
     context = browser.new_context(java_script_enabled=False)
     tab = context.new_page()
@@ -551,9 +578,9 @@ def test_without_javascript_a_chapter_is_whole(browser, address, name):
     context.close()
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_chapter_says_how_to_run_it(tab, address, name):
-    tab.goto(f"{address}chapters/{name}.html", wait_until="load")
+@each_chapter
+def test_a_chapter_says_how_to_run_it(reading, name):
+    tab = reading(f"chapters/{name}")
     block = tab.get_by_label("Run this chapter")
     with tab.expect_download() as download:
         block.get_by_text("download the notebook").click()
@@ -632,7 +659,7 @@ def test_the_picture_for_messengers():
     assert "og:image" not in _source("book/index"), "an address that is not configured is not invented"
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each_chapter
 def test_quick_questions_answer_the_keyboard(tab, name):
     """From a file, without a script: Enter opens a choice, and what appears is the stored explanation."""
     tab.goto((HTML / f"chapters/{name}.html").as_uri(), wait_until="load")
@@ -657,7 +684,7 @@ def test_quick_questions_answer_the_keyboard(tab, name):
 # ----------------------------------------------------------------------------------- on a phone, in the dark
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each_chapter
 def test_on_a_phone_nothing_is_cut_unseen(tab, address, name):
     """Equations fit, captions and symbols stay on the screen, what scrolls fades, lettering is legible."""
     tab.set_viewport_size({"width": 390, "height": 844})
@@ -764,7 +791,7 @@ def test_paper_is_light_and_complete(browser, address):
 CJK = "[\u3400-\u9fff]"
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each_chapter
 def test_a_chapter_can_be_walked_by_headings_and_folds(tab, address, name):
     _open(tab, address, f"chapters/{name}")
     tab.wait_for_function("document.querySelector('mjx-container') !== null")
@@ -854,7 +881,7 @@ def test_the_librarys_index_leads_to_every_module(tab, address):
         assert " ".join(row.locator("td").last.inner_text().split()) == said
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each_chapter
 def test_a_solution_ends_in_its_value_once_it_is_open(tab, address, name):
     tab.goto(f"{address}chapters/{name}.html", wait_until="load")
     judged = checks.exercises(name)
@@ -951,7 +978,7 @@ def test_a_chapter_is_a_talk(tab, name):
     assert tab.foreign == [] and [error for error in tab.errors if "CORS" not in error] == []
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each_chapter
 def test_a_chapter_has_a_worksheet(tab, name):
     """From a file: every question and exercise with room to write, on A4, and nothing that solves them."""
     page = (HTML / f"chapters/{name}.html").as_uri()

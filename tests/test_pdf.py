@@ -6,8 +6,7 @@ import pytest
 
 import pdf
 import solution_values
-from chapters import NAMES, exercises
-from interestdecay_lib import checks
+from chapters import NAMES, exercises, judged
 
 pytestmark = [pytest.mark.page, pytest.mark.xdist_group("pdf")]  # one worker draws the whole book, once
 
@@ -25,10 +24,6 @@ def sheet(browser):
         yield tab
 
 
-def judged():
-    return [exercise for name in NAMES for exercise in checks.exercises(name).values()]
-
-
 def test_a_pdf_with_outline_and_tags():
     content = pdf.PDF.read_bytes()
     assert content.startswith(b"%PDF-")
@@ -43,7 +38,7 @@ def test_solutions_stand_at_the_end_under_a_visible_title(sheet):
         !(title.compareDocumentPosition(solution) & Node.DOCUMENT_POSITION_FOLLOWING)).length"""
     assert title.evaluate(before) == 0
     assert sheet.locator(".solution.admonition").count() == sum(len(exercises(name)) for name in NAMES)
-    values = sum(solution_values.value(exercise) != "" for exercise in judged())
+    values = sum(solution_values.value(one) != "" for name in NAMES for one in judged(name).values())
     assert sheet.locator(".printed-solutions .solution-value:visible").count() == values > 0
     hidden = "[...document.querySelectorAll('details')].filter(fold => !fold.open).length"
     assert sheet.evaluate(hidden) == 0

@@ -5,12 +5,13 @@ import re
 import numpy as np
 import pytest
 
+from chapters import judged
 from interestdecay_lib import checks
 from solution_values import value
 
 EXERCISES = {}
 for chapter in checks.chapters():
-    EXERCISES |= checks.exercises(chapter)
+    EXERCISES |= judged(chapter)
 NUMBER = r"(?<![\w.])-?\d+(?:\.\d+)?(?:e-\d+)?"
 
 

@@ -2,12 +2,13 @@
 PYTHON ?= python3
 TASKS = $(PYTHON) book/_tools/tasks.py
 
-.PHONY: help book test test-fast test-newest test-oldest spark lab pdf epub bundle gift exam links notebooks student instructor export \
+.PHONY: help book test test-fast test-newest test-oldest coverage spark lab pdf epub bundle gift exam links notebooks student instructor export \
         grade class benchmark robust measure report lock clean
 help:        ## list the commands
 	@echo "make book        build the book into _build/html (sets up the environment the first time)"
 	@echo "make test        everything: ruff, library, notebooks (nbval, strict), build, pages in a browser"
 	@echo "make test-fast   ruff and the library's tests, a minute and a half"
+	@echo "make coverage    which lines of the library no test reaches"
 	@echo "make spark       the decayed sum and a killed stream on Spark, in an environment of its own (needs the network)"
 	@echo "make lab         open the notebooks in JupyterLab"
 	@echo "make pdf         print the whole book into _build/pdf, solutions at its end (needs Chromium)"
@@ -33,7 +34,7 @@ help:        ## list the commands
 	@echo "make lock        compile requirements.in into requirements.txt (needs the network)"
 	@echo "make clean       remove everything generated, the environment included"
 	@echo "Another Python:  make book PYTHON=python3.12"
-book test test-fast test-newest test-oldest spark lab pdf epub bundle gift links notebooks student instructor benchmark measure lock clean:
+book test test-fast test-newest test-oldest coverage spark lab pdf epub bundle gift links notebooks student instructor benchmark measure lock clean:
 	@$(TASKS) $@
 robust export:
 	@$(TASKS) $@ $(CHAPTER)

@@ -4,7 +4,7 @@
   if (!new URLSearchParams(location.search).has("worksheet")) return;
   document.documentElement.classList.add("worksheet"); // book.css: the article alone
   const LINES = { 1: 4, 2: 7, 3: 11 }; // to write on, by stars; a discussion has the most
-  const NEEDS = { "kind-code": "Needs the notebook.", "kind-project": "Needs the notebook; write your plan here." };
+  const NEEDS = { "kind-code": "Made for the notebook: note your way and the result.", "kind-project": "Made for the notebook: note your plan." };
 
   const element = (tag, className, text = "") => Object.assign(document.createElement(tag), { className, textContent: text });
   const lines = (count) => Array.from({ length: count }, () => element("div", "worksheet-line"));

@@ -64,7 +64,7 @@ def tab(browser):
 
 @pytest.fixture(scope="session")
 def reading(browser, address):
-    """Opens a page, or gives it again if it is open: for tests that only look, and leave it as it was.
+    """Opens a page, or gives it again if it is open: for tests that only look, or move a live figure.
 
     All tests of one page run in one worker, one after the other (`of_page`), so that it is opened once.
     """
@@ -73,7 +73,7 @@ def reading(browser, address):
 
     def opened(page):
         tab.set_viewport_size({"width": 1280, "height": 900})
-        if tab.url != f"{address}{page}.html":
+        if urldefrag(tab.url)[0] != f"{address}{page}.html":
             _open(tab, address, page)
         return tab
 
@@ -99,7 +99,7 @@ def _frames(page):
 
 @each_page
 def test_a_page_asks_nobody_and_throws_nothing(tab, address, page):
-    """Neither when it opens nor when the theme is switched or, from one page of a kind, the book is searched."""
+    """When it opens, when the theme is switched, and (on one page of a kind) when the book is searched."""
     tab.goto(address + page + ".html", wait_until="networkidle")  # nor a little later
     tab.wait_for_function("!window.MathJax?.startup || window.MathJax.startup.promise !== undefined")
     shown = set()
@@ -145,6 +145,25 @@ def test_every_picture_has_words_and_loads(reading, page):
     for alt, width, source in pictures:
         assert len(alt.split()) >= 5, source[:80]
         assert width > 0, source[:80]
+
+
+@each_page
+def test_the_keyboard_reaches_everything_and_shows_where_it_is(reading, page):
+    """Stands before all tests that click: the first stop is counted from where the page was touched last."""
+    tab = reading(page)
+    tab.keyboard.press("Tab")
+    assert "Skip to" in tab.evaluate("document.activeElement.textContent"), "the first stop is the skip link"
+    unseen = tab.evaluate(
+        """() => [...document.querySelectorAll('a[href], button, input, select, summary, [tabindex="0"]')]
+        .filter((node) => node.checkVisibility({visibilityProperty: true}) && !node.disabled)
+        .filter((node) => {
+            node.focus({focusVisible: true});
+            if (document.activeElement !== node) return true;
+            const [own, around] = [node, node.parentElement].map((one) => getComputedStyle(one));
+            return own.outlineStyle === 'none' && own.boxShadow === 'none' && around.outlineStyle === 'none';
+        }).map((node) => node.outerHTML.slice(0, 120))"""
+    )
+    assert unseen == []
 
 
 @each_page
@@ -232,8 +251,8 @@ def test_answer_boxes_judge_on_the_page(tab, name):
 
 
 @each_chapter
-def test_live_figures_follow_the_mouse(tab, address, name):
-    _open(tab, address, f"chapters/{name}")
+def test_live_figures_follow_the_mouse(reading, name):
+    tab = reading(f"chapters/{name}")
     slider = tab.locator("fading-explorer input[type=range]").first
     if slider.count() == 0:
         pytest.skip("menus only")
@@ -403,8 +422,8 @@ def test_no_path_of_the_building_machine():
 
 @pytest.mark.parametrize("hand", ["keyboard", "mouse"])
 @each_chapter
-def test_live_figures_show_what_the_library_computes(tab, address, name, hand):
-    tab.goto(f"{address}chapters/{name}.html", wait_until="load")
+def test_live_figures_show_what_the_library_computes(reading, name, hand):
+    tab = reading(f"chapters/{name}")
     for number, figure in enumerate(_frames(f"chapters/{name}")):
         spec = figure["spec"]
         oracle, states = FIGURES[spec["name"]]
@@ -484,9 +503,9 @@ def test_a_link_restores_a_state(tab, address):
 
 
 @each_chapter
-def test_live_figures_say_their_range_and_do_not_jump(tab, address, name):
+def test_live_figures_say_their_range_and_do_not_jump(reading, name):
     """No slider with a handful of stops; the ends are written; what is below stays where it is."""
-    _open(tab, address, f"chapters/{name}")
+    tab = reading(f"chapters/{name}")
     for number, figure in enumerate(_frames(f"chapters/{name}")):
         box = tab.locator("fading-explorer").nth(number)
         caption = box.locator("xpath=ancestor::figure").locator(".caption-number")
@@ -515,24 +534,6 @@ def test_search_works_from_a_folder(tab):
     tab.goto((HTML / "search.html").as_uri() + "?q=half-life", wait_until="load")
     tab.wait_for_selector("#search-results li a")
     assert tab.foreign == []
-
-
-@each_page
-def test_the_keyboard_reaches_everything_and_shows_where_it_is(reading, page):
-    tab = reading(page)
-    tab.keyboard.press("Tab")
-    assert "Skip to" in tab.evaluate("document.activeElement.textContent"), "the first stop is the skip link"
-    unseen = tab.evaluate(
-        """() => [...document.querySelectorAll('a[href], button, input, select, summary, [tabindex="0"]')]
-        .filter((node) => node.checkVisibility({visibilityProperty: true}) && !node.disabled)
-        .filter((node) => {
-            node.focus({focusVisible: true});
-            if (document.activeElement !== node) return true;
-            const [own, around] = [node, node.parentElement].map((one) => getComputedStyle(one));
-            return own.outlineStyle === 'none' && own.boxShadow === 'none' && around.outlineStyle === 'none';
-        }).map((node) => node.outerHTML.slice(0, 120))"""
-    )
-    assert unseen == []
 
 
 def test_terms_and_equations_are_previewed(tab, address):

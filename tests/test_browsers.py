@@ -17,7 +17,7 @@ from test_widgets import explorer
 
 LIVE = ROOT / "interestdecay_lib/explorer.js"
 SCRIPTS = [*sorted((ROOT / "book/_static").glob("*.js")), LIVE]
-STYLES = sorted((ROOT / "book/_static").glob("*.css"))
+STYLES = [*sorted((ROOT / "book/_static").glob("*.css")), LIVE.with_suffix(".css")]
 
 
 def _named(path):
@@ -57,7 +57,8 @@ def live(browser):
     """A bare page with both kinds of live figure, which notes its errors as the console would show them."""
     rates = json.dumps({"rates": [1 / week for week in range(1, 66)]})
     figure = explorer(alt=lambda height, kind: "The higher the bar, the longer the words." * height).to_html()
-    style = "".join(path.read_text(encoding="utf-8") for path in STYLES)
+    theme = "output { display: inline-block }"
+    style = theme + "".join(path.read_text(encoding="utf-8") for path in STYLES)
     tab = browser.new_page(viewport={"width": 1280, "height": 900})
     tab.add_init_script(NOTED)
     tab.route("http://book.test/", lambda route: route.fulfill(
@@ -84,6 +85,18 @@ def test_live_figures_follow_the_window_without_an_error(live):
     assert room[1] > 2 * room[0]
     assert live.locator("moving-curve svg polyline").count() == 1
     assert live.evaluate("faults") == []
+
+
+@pytest.mark.page
+def test_controls_do_not_leave_their_look_to_the_browser(live):
+    """WebKit's own button is white on light grey in the dark, and it raises an ``output`` above its line."""
+    live.evaluate("document.body.style.color = 'rgb(1, 2, 3)'")
+    for figure in ("fading-explorer", "moving-curve"):
+        look = "node => [getComputedStyle(node).color, getComputedStyle(node).backgroundColor]"
+        button = live.locator(f"{figure} button").first
+        assert button.evaluate(look) == ["rgb(1, 2, 3)", "rgba(0, 0, 0, 0)"]
+    number = live.locator("moving-curve output").first
+    assert number.evaluate("node => getComputedStyle(node).display") == "inline"
 
 
 @pytest.mark.page

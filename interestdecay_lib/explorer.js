@@ -150,7 +150,7 @@ function mount(host, spec, frameAt, sentences = []) {
       if (status.clientWidth === width) return;
       width = status.clientWidth;
       reserve();
-    }).observe(status);
+    }).observe(bar); // as wide as the sentence, and not made higher by its room
   }
   if (restored) box.scrollIntoView();
 }
@@ -162,8 +162,9 @@ const formOf = ({ kind, values }) => (kind === "select" ? "select" : values.leng
 function nameOf(host) {
   const caption = host.closest("figure")?.querySelector("figcaption");
   const number = caption?.querySelector(".caption-number")?.textContent.trim();
-  const words = (caption?.querySelector(".caption-text") ?? caption)?.textContent.trim().split(/(?<=[.:?]) /)[0];
-  return ["Live figure", number, words?.replace(/\\[()]/g, "").replaceAll("\\", "")].filter(Boolean).join(", ");
+  const told = (caption?.querySelector(".caption-text") ?? caption)?.textContent.trim() ?? "";
+  const words = /^.*?[.:?](?= )|^.*/s.exec(told)[0]; // no lookbehind: Safari before 16.4 cannot read the script then
+  return ["Live figure", number, words.replace(/\\[()]/g, "").replaceAll("\\", "")].filter(Boolean).join(", ");
 }
 
 // In Jupyter: the kernel draws each frame when it is asked for.

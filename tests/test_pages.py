@@ -602,6 +602,8 @@ def test_the_front_page_shows_every_chapter_and_a_live_figure(tab, address):
     figure = tab.locator("moving-curve")
     said = figure.locator("svg").get_attribute("aria-label")
     assert figure.locator("polyline").count() == 1 and figure.locator(".real").count() == 65
+    low, high = (figure.locator(".explorer-ends").first.locator("span").nth(k).bounding_box() for k in (0, 1))
+    assert high["x"] - low["x"] > 150, "an end of the scale stands at each end of the slider"
     figure.locator("[name=halfLife]").focus()
     tab.keyboard.press("ArrowRight")
     tab.keyboard.press("Tab")

@@ -130,6 +130,24 @@ def test_deleting_asks_first(context):
 
 
 @pytest.mark.page
+def test_an_empty_table_from_a_folder_says_why_it_may_be_empty(context, tmp_path):
+    """Firefox keeps the marks of every page of files for that page alone."""
+    file = tmp_path / "progress.html"
+    scripts = "".join(f"<script>{SCRIPTS[name]}</script>" for name in ("kept", "progress"))
+    body = progress.PANEL + progress.table() + scripts
+    file.write_text(f"<!doctype html><meta charset='utf-8'>{body}", encoding="utf-8")
+    tab = context.new_page()
+    tab.goto(file.as_uri())
+    status = tab.locator(".progress-panel [role=status]")
+    assert "Firefox keeps the marks of every page apart" in status.inner_text()
+    tab.evaluate("kept.change('quizzes', (all) => { all.decay_formula = { 1: 'right' }; })")
+    tab.reload()
+    assert row(tab)[1].startswith("1 of") and status.inner_text() == ""
+    served = progress_page(context).locator(".progress-panel [role=status]")
+    assert served.inner_text() == "", "behind a server"
+
+
+@pytest.mark.page
 @pytest.mark.parametrize("kept", [
     "{", "3", '{"answers": 3, "quizzes": [], "predictions": null, "parsons": "x"}',
     '{"answers": {"decay_formula-1": null}, "parsons": {"weights": 4}}',

@@ -59,7 +59,7 @@
         take(event);
       });
       this.picture.addEventListener("pointermove", (event) => event.buttons && take(event));
-      new ResizeObserver(() => this.draw()).observe(this);
+      new ResizeObserver(() => this.draw()).observe(this.picture); // drawing changes the sentence's height, never its own
     }
 
     sentence() {

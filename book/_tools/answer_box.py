@@ -115,8 +115,8 @@ def form(name, exercise, wanted=""):
     elif isinstance(right, str):
         choices = {right, *(one["value"] for one in told["mistakes"])}
         options = "".join(f"<option>{escape(choice)}</option>" for choice in sorted(choices))
-        asked = f'<label for="{place}">{ask}</label><select id="{place}"><option value="">choose</option>'
-        asked += f"{options}</select>"
+        asked = f'<label for="{place}">{ask}</label><select id="{place}" autocomplete="off">'
+        asked += f'<option value="">choose</option>{options}</select>'
     else:
         asked = _field(place, ask)
     return (

@@ -38,6 +38,7 @@ from chapter import Chapter, names
 from environment import LIBRARY
 
 EXPLORER = "<fading-explorer>"
+CURVE = "<moving-curve>"
 SCRIPTS = "kept progress previews scrollers folds contents filter print search slides worksheet".split()
 #: Scripts of pages that have one of these marks, in the order in which they are to run.
 WHERE_NEEDED = {
@@ -46,7 +47,7 @@ WHERE_NEEDED = {
     "predict": (predict.MARK,),
     "deck": (deck.MARK,),
     "calculators": (calculator.MARK,),
-    "curves": ("<moving-curve>",),
+    "curves": (CURVE,),
 }
 #: Before anything is drawn: whether this reader folded all code, as `folds.js` remembered it.
 CODE = """
@@ -144,6 +145,7 @@ def page(app, pagename, templatename, context, doctree):
     if EXPLORER in context["body"]:
         # inlined as a module: a module file does not load from file://
         app.add_js_file(None, body=(LIBRARY / "explorer.js").read_text(encoding="utf-8"), type="module")
+    if EXPLORER in context["body"] or CURVE in context["body"]:
         style = (LIBRARY / "explorer.css").read_text(encoding="utf-8")
         context["metatags"] = context.get("metatags", "") + f"\n<style>{style}</style>"
 

@@ -117,7 +117,8 @@ def _line(line):
             made.append(escape(part))
             continue
         options = "".join(f"<option>{escape(choice)}</option>" for choice in sorted(next(gaps)))
-        made.append(f'<select aria-label="The gap"><option value="">…</option>{options}</select>')
+        made.append(f'<select aria-label="The gap" autocomplete="off"><option value="">…</option>{options}')
+        made.append("</select>")
     return "".join(made)
 
 

@@ -124,7 +124,8 @@ def form(chapter, prediction):
         f'data-from="{low}" data-to="{high}" data-log="{str(bool(prediction.get("log"))).lower()}" hidden>'
         f'<label for="{name}">Your guess{f", in {unit}" if unit else ""}</label>'
         f'<input id="{name}" type="text" inputmode="decimal" autocomplete="off">'
-        f'<input type="range" min="0" max="1000" value="500" aria-label="Your guess, {ends}">'
+        '<input type="range" min="0" max="1000" value="500" autocomplete="off" '
+        f'aria-label="Your guess, {ends}">'
         '<button type="submit">Compare</button>'
         f'<span class="predict-scale" aria-hidden="true"></span><p role="status"></p></form>'
     )

@@ -70,7 +70,7 @@
     }
 
     draw() {
-      const width = Math.max(280, this.picture.clientWidth);
+      const width = Math.max(180, this.picture.clientWidth);
       const [left, right, top, bottom] = [44, width - 12, 26, 284];
       const x = (week) => left + ((right - left) * week) / 66;
       const y = (weight) => bottom - (bottom - top) * weight;

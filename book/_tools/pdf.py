@@ -81,7 +81,8 @@ def sheet(pages, running):
     with served(pages) as address:
         tab = running.new_page(color_scheme="light", viewport={"width": WIDTH, "height": 1200})
         tab.set_default_timeout(PATIENCE)
-        tab.goto(address + "one.html", wait_until="networkidle")
+        tab.goto(address + "one.html", wait_until="load")
+        tab.wait_for_load_state("networkidle")  # alone it may come before the last script has run
         tab.evaluate("() => window.MathJax?.startup?.promise")
         moved = tab.evaluate(PREPARE)
         tab.emulate_media(media="print", color_scheme="light")

@@ -124,7 +124,9 @@ def test(fast=False):
 
     stage("ruff", [str(PYTHON), "-m", "ruff", "check", "--no-cache", "."])
     kind = "not page and not slow" if fast else "not page"
-    library = [*pytest, "-n", "2", "--dist", "loadfile", "--durations=20", "-m", kind]
+    # by name, not by number of tests: of test_editions they are few and long, and it would come last, alone
+    two = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
+    library = [*pytest, *two, "--durations=20", "-m", kind]
     stage("the library", library, "library")
     if not fast:
 

@@ -37,7 +37,7 @@ import pkgutil
 import unicodedata
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -334,11 +334,10 @@ def _judge_parts(exercise: Exercise, right: Mapping, answer: Any) -> Feedback:
         part = Exercise(lambda: None, "" if count else exercise.unit, exercise.rtol, exercise.atol)
         feedback = _judge(part, value, answer[key])
         if feedback.verdict == WRONG:
-            if recognised:
-                return Feedback(WRONG, recognised)
-            return Feedback(WRONG, f"{key}: {feedback.message}", feedback.compares)
+            told = replace(feedback, message=f"{key}: {feedback.message}")
+            return Feedback(WRONG, recognised) if recognised else told
         if feedback.verdict == NEARLY:
-            worst = Feedback(NEARLY, f"{key}: {feedback.message}", feedback.compares)
+            worst = replace(feedback, message=f"{key}: {feedback.message}")
     return worst
 
 

@@ -12,6 +12,7 @@ from interestdecay_lib.checks import exercises as computed_anew
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
 NAMES = [path.stem for path in CHAPTERS]
+PAGES = sorted(re.findall(r"(?:file|root): (\S+)", (ROOT / "_toc.yml").read_text(encoding="utf-8")))
 
 
 @cache

@@ -18,9 +18,10 @@ class Spent(Exception):
     pass
 
 
-def asked(judge, game=("a game", "")):
+def asked(judge):
     """The sentence to a number, as often as there are tries; a right answer ends the game."""
     tries = 0
+    game = ("a game", "")
     checks._tried.pop(game, None)
 
     def ask(number):

@@ -11,6 +11,7 @@ import pytest
 import answer_box
 import parsons
 import predict
+from bare import show
 from chapters import ROOT
 from interestdecay_lib import checks
 from test_widgets import explorer
@@ -61,12 +62,8 @@ def live(browser):
     style = theme + "".join(path.read_text(encoding="utf-8") for path in STYLES)
     tab = browser.new_page(viewport={"width": 1280, "height": 900})
     tab.add_init_script(NOTED)
-    tab.route("http://book.test/", lambda route: route.fulfill(
-        content_type="text/html",
-        body="<!doctype html><html lang='en'><meta charset='utf-8'><title>Live</title>"
-        f"<style>{style}</style>{figure}"
-        f"<moving-curve><script type='application/json'>{rates}</script></moving-curve>"))
-    tab.goto("http://book.test/")
+    curve = f"<moving-curve><script type='application/json'>{rates}</script></moving-curve>"
+    show(tab, "Live", style, figure + curve)
     tab.add_script_tag(content=LIVE.read_text(encoding="utf-8"), type="module")
     tab.add_script_tag(path=ROOT / "book/_static/curves.js")
     tab.wait_for_selector("fading-explorer .explorer-status")

@@ -13,6 +13,7 @@ import yaml
 from sphinx.errors import ExtensionError
 
 import deck
+from bare import show
 from chapters import NAMES, ROOT
 from interestdecay_lib.events import read_events
 
@@ -108,14 +109,7 @@ OPTIONS = '<option value="decay_formula">The decay formula</option><option value
 def open_deck(context, kept=None):
     tab = context.new_page()
     tab.clock.install(time=START)
-    tab.errors = []
-    tab.on("pageerror", lambda error: tab.errors.append(str(error)))
-    tab.route("http://book.test/", lambda route: route.fulfill(
-        content_type="text/html",
-        body="<!doctype html><html lang='en'><meta charset='utf-8'><title>Deck</title>"
-        f"<meta name='viewport' content='width=device-width'><style>{STYLE}</style>"
-        f"<main><h1>Deck</h1>{deck.PANEL.format(options=OPTIONS)}{THREE}</main>"))
-    tab.goto("http://book.test/")
+    show(tab, "Deck", STYLE, f"<main><h1>Deck</h1>{deck.PANEL.format(options=OPTIONS)}{THREE}</main>")
     if kept is not None:
         tab.evaluate("text => localStorage.setItem('fading-interest', text)", kept)
     for script in SCRIPTS:

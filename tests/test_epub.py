@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 import epub
-from chapters import NAMES, ROOT, exercises
+from chapters import NAMES, PAGES, exercises
 from environment import Stop
 from serving import served
 
@@ -146,6 +146,9 @@ def test_examples():
 # ------------------------------------------------------------------------------------------ the whole book
 
 
+once = pytest.mark.xdist_group("epub")  # one worker makes the whole book's
+
+
 @pytest.fixture(scope="module")
 def whole(browser, tmp_path_factory):
     """The EPUB of the built pages, open."""
@@ -158,11 +161,11 @@ def whole(browser, tmp_path_factory):
 
 
 @pytest.mark.page
+@once
 def test_every_page_every_formula_no_script(whole):
     the_manifest_names_every_file_and_no_other(whole)
     written = sheets(whole)
-    wanted = set(re.findall(r"file: (\S+)|root: (\S+)", (ROOT / "_toc.yml").read_text(encoding="utf-8")))
-    names = {file or root for file, root in wanted} - epub.LEFT_OUT
+    names = set(PAGES) - epub.LEFT_OUT
     assert written.keys() == {f"{name}.xhtml" for name in names} | {"nav.xhtml"}
     for name in names:
         page = written[f"{name}.xhtml"]
@@ -180,6 +183,7 @@ def test_every_page_every_formula_no_script(whole):
 
 
 @pytest.mark.page
+@once
 def test_every_link_leads_somewhere(whole):
     written = sheets(whole)
     ids = {name: [node.get("id") for node in page.iter() if node.get("id")] for name, page in written.items()}
@@ -198,6 +202,7 @@ def test_every_link_leads_somewhere(whole):
 
 
 @pytest.mark.page
+@once
 def test_solutions_stand_behind_their_chapter_and_hints_are_folds(whole):
     for name, page in sheets(whole).items():
         chapter = name.removeprefix("chapters/").removesuffix(".xhtml")
@@ -213,6 +218,7 @@ def test_solutions_stand_behind_their_chapter_and_hints_are_folds(whole):
 
 
 @pytest.mark.page
+@once
 def test_nothing_is_wider_than_a_small_screen(whole, browser, tmp_path):
     """600 pixels, of which a reader keeps 24 on each side as margin."""
     wide = """[...document.querySelectorAll('table, math, pre, img')]

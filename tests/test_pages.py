@@ -13,14 +13,13 @@ import pytest
 import library_pages
 import quiz
 import solution_values
-from chapters import NAMES, ROOT, exercises
+from chapters import NAMES, PAGES, ROOT, exercises
 from figures import FIGURES
 from interestdecay_lib import checks
 from serving import served
 
 pytestmark = pytest.mark.page
 HTML = ROOT / "_build/html"
-PAGES = sorted(re.findall(r"(?:file|root): (\S+)", (ROOT / "_toc.yml").read_text()))
 ONE_OF_A_KIND = {"book/index", "book/source_audit", "book/api/decay", "chapters/lstm_by_hand"}
 
 

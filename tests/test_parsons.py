@@ -14,6 +14,7 @@ import yaml
 from sphinx.errors import ExtensionError
 
 import parsons
+from bare import show
 from chapters import NAMES, ROOT
 
 ALL = {problem["name"]: problem for problem in parsons.load()}
@@ -96,16 +97,9 @@ def context(browser):
 
 def opened(context, *names):
     tab = context.new_page()
-    tab.errors = []
-    tab.on("pageerror", lambda error: tab.errors.append(str(error)))
     body = "".join(f"<h2>{name}</h2>{parsons.form(ALL[name])}" for name in names)
-    tab.route("http://book.test/", lambda route: route.fulfill(
-        content_type="text/html",
-        body="<!doctype html><html lang='en'><meta charset='utf-8'><title>Parsons</title>"
-        f"<meta name='viewport' content='width=device-width'><style>{STYLE} .visually-hidden "
-        "{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}</style>"
-        f"<main><h1>Order</h1>{body}</main>"))
-    tab.goto("http://book.test/")
+    hidden = ".visually-hidden {position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}"
+    show(tab, "Parsons", f"{STYLE} {hidden}", f"<main><h1>Order</h1>{body}</main>")
     for script in SCRIPTS:
         tab.add_script_tag(content=script)
     return tab

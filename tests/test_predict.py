@@ -12,6 +12,7 @@ from sphinx.errors import ExtensionError
 
 import editions
 import predict
+from bare import show
 from chapter import said
 from chapters import NAMES, ROOT, chapter
 
@@ -110,13 +111,7 @@ def box(name, text, **changed):
 
 def _page(context, *boxes):
     tab = context.new_page()
-    tab.errors = []
-    tab.on("pageerror", lambda error: tab.errors.append(str(error)))
-    tab.route("http://book.test/", lambda route: route.fulfill(
-        content_type="text/html",
-        body="<!doctype html><html lang='en'><title>Predictions</title><meta charset='utf-8'>"
-        f"<meta name='viewport' content='width=device-width'><style>{STYLE}</style><main>{''.join(boxes)}"))
-    tab.goto("http://book.test/")
+    show(tab, "Predictions", STYLE, f"<main>{''.join(boxes)}")
     for script in SCRIPTS:
         tab.add_script_tag(content=script)
     return tab

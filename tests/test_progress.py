@@ -9,6 +9,7 @@ import class_report
 import parsons
 import predict
 import progress
+from bare import show
 from chapters import NAMES, ROOT
 from interestdecay_lib import checks
 
@@ -33,14 +34,7 @@ def test_the_table_counts_what_there_is():
 
 def page_of(context, address, body):
     tab = context.new_page()
-    tab.errors = []
-    tab.on("pageerror", lambda error: tab.errors.append(str(error)))
-    tab.route(address, lambda route: route.fulfill(
-        content_type="text/html",
-        body="<!doctype html><html lang='en'><meta charset='utf-8'><title>Book</title>"
-        f"<meta name='viewport' content='width=device-width'><style>{STYLE}</style>"
-        f"<main><h1>Book</h1>{body}</main>"))
-    tab.goto(address)
+    show(tab, "Book", STYLE, f"<main><h1>Book</h1>{body}</main>", address)
     for script in SCRIPTS.values():
         tab.add_script_tag(content=script)
     return tab

@@ -3,11 +3,10 @@
 (() => {
   if (!new URLSearchParams(location.search).has("worksheet")) return;
   document.documentElement.classList.add("worksheet"); // book.css: the article alone
-  const LINES = { 1: 4, 2: 7, 3: 11 }; // to write on, by stars; a discussion has the most
+  const LINES = { 1: 4, 2: 7, 3: 11 }; // to write on, by stars
   const NEEDS = { "kind-code": "Made for the notebook: note your way and the result.", "kind-project": "Made for the notebook: note your plan." };
 
   const element = (tag, className, text = "") => Object.assign(document.createElement(tag), { className, textContent: text });
-  const lines = (count) => Array.from({ length: count }, () => element("div", "worksheet-line"));
 
   // what a text names with a link on this page: its figures and equations, once each
   function named(text) {
@@ -33,14 +32,15 @@
     text.removeAttribute("id");
     text.querySelectorAll("p").forEach((line) => { if (line.textContent.startsWith("Your own numbers:")) line.remove(); });
     const moves = (target) => Boolean(target.querySelector("fading-explorer"));
-    const shown = named(text).filter((target) => !moves(target)).map((target) => target.cloneNode(true));
+    const targets = named(text);
+    const shown = targets.filter((target) => !moves(target)).map((target) => target.cloneNode(true));
     const kind = [...box.classList].find((name) => name.startsWith("kind-"));
-    const needs = named(text).some(moves) ? "Needs the live figure on the page." : NEEDS[kind];
+    const needs = targets.some(moves) ? "Needs the live figure on the page." : NEEDS[kind];
     const choices = [...box.querySelectorAll("select option")].filter((option) => option.value);
     part.append(title, text, ...shown, ...choices.map((option) => element("p", "worksheet-choice", `☐ ${option.textContent}`)));
     if (needs) part.append(element("p", "worksheet-needs", needs));
-    const stars = (title.textContent.match(/★/g) ?? []).length;
-    part.append(...lines(LINES[stars] ?? LINES[3]));
+    const count = LINES[title.textContent.match(/★/g).length];
+    part.append(...Array.from({ length: count }, () => element("div", "worksheet-line")));
     return part;
   }
 
@@ -55,10 +55,10 @@
     const questions = element("ol", "");
     questions.append(...[...article.querySelectorAll(".quiz > ol > li")].map(question));
     const exercises = [...article.querySelectorAll(".exercise.admonition")].map(exercise);
-    sheet.append(bar, title, element("p", "worksheet-name", "Name:"), element("h2", "", "Quick questions"), questions, element("h2", "", "Exercises"), ...exercises);
-    sheet.querySelectorAll("form, button:not(.worksheet-bar *), .headerlink, script").forEach((node) => node.remove());
+    sheet.append(title, element("p", "worksheet-name", "Name:"), element("h2", "", "Quick questions"), questions, element("h2", "", "Exercises"), ...exercises);
+    sheet.querySelectorAll("form, button, .headerlink, script").forEach((node) => node.remove());
     sheet.querySelectorAll('a[href^="#"]').forEach((link) => { link.href = `${location.pathname}${link.hash}`; });
-    article.replaceChildren(sheet);
+    article.replaceChildren(bar, sheet);
   }
 
   // copied when the pictures are there and the mathematics is drawn

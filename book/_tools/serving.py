@@ -29,8 +29,8 @@ def chromium(path):
     """The Chromium or Chrome of a path (`environment.browser`), without a window or another host."""
     from playwright.sync_api import sync_playwright
 
-    switches = ["no-sandbox", "disable-gpu", "disable-background-networking", "disable-component-update"]
-    switches.append("host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")  # another host is not found
+    switches = ["no-sandbox", "disable-gpu", "disable-background-networking", "disable-component-update",
+                "host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]  # another host is not found
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(
             executable_path=path, args=[f"--{switch}" for switch in switches]

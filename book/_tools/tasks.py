@@ -36,6 +36,9 @@ FAILED = BUILD / "failed"  # a file for every chapter whose last execution faile
 SOME_FAILED = 3  # how notebooks.py ends when the pages can be built nevertheless
 JUPYTER_BOOK = [str(PYTHON), "-c", "from jupyter_book.cli.main import main; main()", "build"]
 EXECUTE = [str(PYTHON), str(ROOT / "book/_tools/notebooks.py"), "execute"]
+PYTEST = [str(PYTHON), "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+#: By name, not by number of tests: those of test_editions are few and long, and would come last, on one core.
+BY_FILE = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
 OLDEST, NEWEST = (3, 11), (3, 13)
 #: What every page depends on beside its own source: with a change here Sphinx must not keep a page.
 ON_EVERY_PAGE = ["book/_tools", "book/_templates", "requirements.txt"]
@@ -110,7 +113,6 @@ def test(fast=False):
     started = time.monotonic()
     environment.prepare()
     stages = []
-    pytest = [str(PYTHON), "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     reports = BUILD / "reports"
     shutil.rmtree(reports, ignore_errors=True)
     reports.mkdir(parents=True)
@@ -124,10 +126,7 @@ def test(fast=False):
 
     stage("ruff", [str(PYTHON), "-m", "ruff", "check", "--no-cache", "."])
     kind = "not page and not slow" if fast else "not page"
-    # by name, not by number of tests: of test_editions they are few and long, and it would come last, alone
-    two = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
-    library = [*pytest, *two, "--durations=20", "-m", kind]
-    stage("the library", library, "library")
+    stage("the library", [*PYTEST, *BY_FILE, "--durations=20", "-m", kind], "library")
     if not fast:
 
         def made(title, make):
@@ -146,7 +145,7 @@ def test(fast=False):
         nbval = ["-n", "2", "--dist", "loadfile", "-p", "replay", "--nbval", "--nbval-cell-timeout=600"]
         stage(
             "every notebook, strictly compared (nbval)",
-            [*pytest, *nbval, str(CHAPTERS)],
+            [*PYTEST, *nbval, str(CHAPTERS)],
             "notebooks",
             INTERESTDECAY_FIGURES="still",
             PYTHONPATH=str(ROOT / "book/_tools"),
@@ -156,7 +155,7 @@ def test(fast=False):
                 printed = both.submit(made, "the printed book", pdf)
                 there = made("the student edition", student) and printed.result()
         if there:
-            pages = [*pytest, "-n", "2", "--dist", "loadgroup", "-m", "page", "tests"]
+            pages = [*PYTEST, "-n", "2", "--dist", "loadgroup", "-m", "page", "tests"]
             stage("its pages, in a browser", pages, "pages", BROWSER_PATH=browser())
     summary(stages, started)
 
@@ -165,10 +164,9 @@ def coverage():
     """Which lines of the library no test reaches; counting them takes a test half as long again."""
     environment.prepare()
     folder = BUILD / "coverage"
-    pytest = [str(PYTHON), "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "2", "--dist", "loadfile"]
     told = ["--cov", "--cov-report=term:skip-covered", f"--cov-report=html:{folder}", "-m", "not page"]
     data = {"COVERAGE_FILE": str(BUILD / "coverage.data")}
-    run([*pytest, *told], "not all tests passed, so the lines are not all that tests reach", **data)
+    run([*PYTEST, *BY_FILE, *told], "not all tests passed, so the lines are not all that tests reach", **data)
 
 
 def summary(stages, started):

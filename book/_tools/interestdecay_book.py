@@ -5,7 +5,8 @@ terms from `previews.py`, quick questions from `quiz.py`, predictions from `pred
 from `deck.py`, answer boxes from `answer_box.py`, fields for own numbers from `calculator.py`, the picture
 for messengers from `social_card.py`, the library's pages from `library_pages.py`, values under solutions
 from `solution_values.py`, the link from a number to its line from `number_links.py`; what phones, screen
-readers and search need of a page from `body.py`, `citations.py` and `search_words.py`.
+readers and search need of a page from `body.py`, `citations.py` and `search_words.py`. `numbered.py` makes
+references quicker.
 """
 
 import importlib.util
@@ -26,6 +27,7 @@ import executed
 import front_page
 import library_pages
 import number_links
+import numbered
 import parsons
 import predict
 import previews
@@ -176,6 +178,7 @@ def setup(app):
     app.add_directive("moving-curve", front_page.MovingCurve)
     app.add_role("said", front_page.said)
     number_links.setup(app)
+    numbered.setup(app)
     quiz.setup(app)
     answer_box.setup(app)
     calculator.setup(app)

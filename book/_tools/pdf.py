@@ -54,9 +54,12 @@ PREPARE = """() => {
 
 
 def build():
-    """All pages as one, from the notebooks that `make book` executed."""
+    """All pages as one, from the notebooks that `make book` executed and the pages that it read."""
     shutil.rmtree(FOLDER / "_build", ignore_errors=True)
     FOLDER.mkdir(parents=True, exist_ok=True)
+    read = BUILD / ".doctrees"
+    if read.exists():  # else Sphinx reads them once more, which takes a minute
+        shutil.copytree(read, FOLDER / "_build/.doctrees")
     options = ["--builder", "singlehtml", "--path-output", str(FOLDER), "-n", "-W", "--keep-going"]
     log = FOLDER / "book.log"
     with log.open("w", encoding="utf-8") as output:

@@ -283,7 +283,12 @@ def metric(metric, weeks):
     return [f"RFM and several half-lives {best[metric] - count[metric]:+.4f} ["]
 
 
-#: By the figure's name: its oracle, and states to look at.
+@cache
+def _gift_shop():
+    """Online Retail II; whoever asks changes nothing in it."""
+    return datasets.load_online_retail()
+
+
 @cache
 def _shop_days(log):
     """(customer, day since 1 December 2009) of Online Retail II, sorted, from the file's own lines."""
@@ -340,7 +345,7 @@ def own_log(log, clock, weeks):
 @cache
 def _goods():
     """(customer, item, time) of Online Retail II, goods only, by time."""
-    lines = datasets.load_online_retail()
+    lines = _gift_shop()
     lines = lines[lines["item_id"].str.fullmatch(r"\d{5}.*")]
     lines = lines.assign(item_id=pd.factorize(lines["item_id"])[0])
     return lines[["user_id", "item_id", "timestamp"]].sort_values("timestamp")
@@ -356,6 +361,7 @@ def _twenty(mine, own_days, fashion):
     return [*first, *fashion.index.difference(first, sort=False)][:20]
 
 
+@cache  # asked by keyboard and by mouse
 def two_half_lives(ranking, place):
     """Customer by customer, from lists of twenty; the first seven cuts and the last seven."""
     own = ranking == "a customer's own"
@@ -375,10 +381,11 @@ def two_half_lives(ranking, place):
     return [f"Half-life {days} days", f"{early:.1f} % in the earlier weeks, {late:.1f} % in the later ones"]
 
 
+@cache  # asked by keyboard and by mouse
 def first_lines(known):
     """Customer by customer: the popular list of each cut without the known lines, by sets."""
     known = int(known)
-    lines = datasets.load_online_retail()
+    lines = _gift_shop()
     lines = lines[lines["item_id"].str.fullmatch(r"\d{5}.*")]
     start = lines.groupby("user_id")["timestamp"].transform("min")
     baskets = lines[lines["timestamp"] == start].drop_duplicates(["user_id", "item_id"])
@@ -399,7 +406,7 @@ def first_lines(known):
 @cache
 def _baskets():
     """First lines of the invoices as lists of numbers, by a loop: old ones, and 400 of the test."""
-    lines = datasets.load_online_retail()
+    lines = _gift_shop()
     lines = lines[lines["item_id"].str.fullmatch(r"\d{5}.*")].drop_duplicates(["invoice", "item_id"])
     early = lines.loc[lines["timestamp"] < "2011-09-01", "item_id"].tolist()
     counts = {}
@@ -495,11 +502,12 @@ def longer_ago(k):
             f"five networks {min(told):.1f} to {max(told):.1f} %"]
 
 
+@cache  # asked by keyboard and by mouse
 def forgetting(log, keep):
     """Event by event: what is left of both logs, in whole days."""
     keep = int(keep)
     lines, at = ((datasets.load_cdnow(), "1998-01-01") if log == "CDNOW" else
-                 (datasets.load_online_retail().drop_duplicates("invoice"), "2011-06-10"))
+                 (_gift_shop().drop_duplicates("invoice"), "2011-06-10"))
     at, all_events, left = pd.Timestamp(at), [], []
     for user, moment in zip(lines["user_id"], lines["timestamp"], strict=True):
         if moment < at:
@@ -560,6 +568,7 @@ def budget(ranking, budget):
     return [f"Ranked by {ranking}, {budget} % contacted: {np.mean(found):,.0f} dollars"]
 
 
+#: By the figure's name: its oracle, and states to look at.
 FIGURES = {
     "longer-ago": (longer_ago, [{"k": "0"}, {"k": "12"}]),
     "forgetting": (forgetting, [{"log": "CDNOW", "keep": "13"}, {"log": "gift shop", "keep": "52"}]),

@@ -360,3 +360,20 @@ def test_make_knows_every_command_and_its_help_names_it(command):
     )
     assert f"tasks.py {command}" in planned and f"make {command} " in told
     assert ("first_look" in planned) == (command in ("export", "robust"))
+
+
+def test_tests_of_one_group_run_in_one_worker(tmp_path):
+    """The page tests rest on it. pytest 9.2 lets xdist 3.8.0 scatter its groups, without a word (issue 1386)."""
+    file = tmp_path / "test_scattered.py"
+    file.write_text(
+        "import pytest\n"
+        "grouped = [pytest.param(n, marks=pytest.mark.xdist_group(n)) for n in 'ababab']\n"
+        "@pytest.mark.parametrize('n', grouped)\n"
+        "def test_where(n, worker_id):\n"
+        f"    with open(r'{tmp_path}/' + n, 'a') as told: told.write(worker_id + ' ')\n",
+        encoding="utf-8",
+    )
+    run = [*tasks.PYTEST[1:], "-n2", "--dist", "loadgroup", str(file)]
+    subprocess.run([sys.executable, *run], check=True, capture_output=True, cwd=tmp_path)
+    workers = [set((tmp_path / name).read_text(encoding="utf-8").split()) for name in "ab"]
+    assert list(map(len, workers)) == [1, 1]

@@ -363,7 +363,7 @@ def test_make_knows_every_command_and_its_help_names_it(command):
 
 
 def test_tests_of_one_group_run_in_one_worker(tmp_path):
-    """The page tests rest on it. pytest 9.2 lets xdist 3.8.0 scatter its groups, without a word (issue 1386)."""
+    """The page tests rest on it. With pytest 9.2, xdist 3.8.0 scatters groups without a word (issue 1386)."""
     file = tmp_path / "test_scattered.py"
     file.write_text(
         "import pytest\n"

@@ -6,8 +6,9 @@
   let asked = false;
 
   function measure(boxes) {
-    // all are read before one is written to: else the browser lays the page out again for every box
-    const read = boxes.map((box) => {
+    // all are read before one is written to: else the browser lays the page out again for every box; what is
+    // folded away is not laid out at all until it is opened
+    const read = boxes.filter((box) => box.checkVisibility?.() ?? true).map((box) => {
       const { overflowX, overflowY } = getComputedStyle(box);
       const more = (overflow, size) => (["auto", "scroll"].includes(overflow) ? size : 0);
       return {

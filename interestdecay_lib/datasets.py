@@ -437,8 +437,9 @@ def load_open_bandit(policy: str = "random", campaign: str = "all") -> pd.DataFr
     requirement = "obp==0.4.1"
     path = _packaged_file("obp", requirement, f"dataset/obd/{policy}/{campaign}/{campaign}.csv")
     content = _verified_bytes(path, requirement, known=f"{policy}/{campaign}.csv")
-    shown = pd.read_csv(io.BytesIO(content), index_col=0, float_precision="round_trip")
-    shown = shown.rename(columns={"propensity_score": "propensity"})
+    # as text first: to the last digit only pandas 3 reads a float by itself, and it warns of being asked to
+    shown = pd.read_csv(io.BytesIO(content), index_col=0, dtype={"propensity_score": str})
+    shown = shown.rename(columns={"propensity_score": "propensity"}).astype({"propensity": float})
     times = pd.to_datetime(shown["timestamp"], format="ISO8601", utc=True)
     shown["timestamp"] = times.dt.tz_localize(None).dt.as_unit("us")
     affinities = shown.filter(like="user-item_affinity_")

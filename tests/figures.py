@@ -361,7 +361,6 @@ def _twenty(mine, own_days, fashion):
     return [*first, *fashion.index.difference(first, sort=False)][:20]
 
 
-@cache  # asked by keyboard and by mouse
 def two_half_lives(ranking, place):
     """Customer by customer, from lists of twenty; the first seven cuts and the last seven."""
     own = ranking == "a customer's own"
@@ -381,7 +380,6 @@ def two_half_lives(ranking, place):
     return [f"Half-life {days} days", f"{early:.1f} % in the earlier weeks, {late:.1f} % in the later ones"]
 
 
-@cache  # asked by keyboard and by mouse
 def first_lines(known):
     """Customer by customer: the popular list of each cut without the known lines, by sets."""
     known = int(known)
@@ -502,7 +500,6 @@ def longer_ago(k):
             f"five networks {min(told):.1f} to {max(told):.1f} %"]
 
 
-@cache  # asked by keyboard and by mouse
 def forgetting(log, keep):
     """Event by event: what is left of both logs, in whole days."""
     keep = int(keep)
@@ -648,3 +645,5 @@ FIGURES = {
         [{"half_life": "2", "pause": "39"}, {"short_term": "100", "pause": "4"}],
     ),
 }
+#: Each state is asked for twice, by keyboard and by mouse, and computed once.
+FIGURES = {name: (cache(oracle), states) for name, (oracle, states) in FIGURES.items()}

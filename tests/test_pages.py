@@ -21,8 +21,6 @@ from serving import served
 pytestmark = pytest.mark.page
 HTML = ROOT / "_build/html"
 ONE_OF_A_KIND = {"book/index", "book/source_audit", "book/api/decay", "chapters/lstm_by_hand"}
-#: The library's pages are one template around text: one of them stands for what scripts do.
-NO_TWIN = [page for page in PAGES if not page.startswith("book/api/") or page in ONE_OF_A_KIND]
 
 
 def of_page(page, value=None):
@@ -88,7 +86,7 @@ class Reading:
 
     def close(self):
         """The next test opens its page anew."""
-        self.tab.emulate_media(media="null", color_scheme="light")
+        self.tab.emulate_media(color_scheme="light")
         self.tab.goto("about:blank")
 
 
@@ -186,7 +184,7 @@ def test_a_page_asks_nobody_and_throws_nothing(reading, page):
     assert "thebe-config" not in _source(page) and "kernelName" not in _source(page), "a dead script"
 
 
-@pytest.mark.parametrize("page", list(map(of_page, NO_TWIN)))
+@each_page
 def test_a_page_works_from_a_file(offline, page):
     tab = offline(page)
     tab.wait_for_load_state("networkidle")
@@ -1069,8 +1067,7 @@ LOOKS = """(kept) => {
     }));
     return looks.size;
 }"""
-
-
+LOOKED = "[data-look], [data-look] *"
 #: Takes the marks of syntax that carry no look out of code: half of a chapter, which axe walks in vain.
 THIN = """() => document.querySelectorAll('pre').forEach((code) => {
     code.querySelectorAll('span:not([id], [data-look])').forEach((mark) => {
@@ -1078,8 +1075,6 @@ THIN = """() => document.querySelectorAll('pre').forEach((code) => {
     });
     code.normalize();
 })"""
-
-
 #: The button that comes when one scrolls up lies on whatever is there.
 TO_TOP = "display => { document.getElementById('pst-back-to-top').style.display = display; }"
 
@@ -1093,7 +1088,8 @@ def test_accessibility(last_reading, page):
     """
     from axe_playwright_python.sync_playwright import Axe
 
-    if page in ONE_OF_A_KIND:
+    whole = page in ONE_OF_A_KIND
+    if whole:
         last_reading.close()  # to see it folded
     tab = last_reading(page)
     tab.evaluate("scrollTo({top: 0, behavior: 'instant'}); document.activeElement.blur()")
@@ -1103,7 +1099,7 @@ def test_accessibility(last_reading, page):
     tab.evaluate(Axe().axe_script)
     told = []
 
-    def run(state, rules=RULES, texts="[data-look], [data-look] *"):
+    def run(state, rules=RULES, texts=LOOKED):
         tab.wait_for_function(REACHED)
         for fault in tab.evaluate(AXE, [rules, texts]):
             what = f"{state}: {fault['id']} ({fault['impact']})"
@@ -1117,33 +1113,27 @@ def test_accessibility(last_reading, page):
         tab.wait_for_function(f"document.documentElement.dataset.theme === '{scheme}'")
         tab.wait_for_function("document.getAnimations().length === 0")  # colours have arrived
 
-    if page in ONE_OF_A_KIND:
+    if whole:
         mark()
         run("folded")
     tab.evaluate(OPEN)
     assert tab.locator("article .toggle-button-hidden").count() == 0
-    if page in ONE_OF_A_KIND:
-        run("unfolded", texts="*")
-        switch("dark")
-        mark()
-    else:
-        mark()
-        switch("dark")
-        mark(kept=True)  # what looks alike in the light may not in the dark
+    mark()
+    switch("dark")
+    mark(kept=True)  # what looks alike in the light may not in the dark
+    if not whole:
         tab.evaluate(THIN)
     run("unfolded, dark", IN_THE_DARK)
-    if page in ONE_OF_A_KIND:
-        tab.set_viewport_size({"width": 390, "height": 844})
-        mark()
-        run("unfolded, dark, on a phone", IN_THE_DARK)
-        switch("light")
-    else:
-        switch("light")
-        run("unfolded")
-        tab.set_viewport_size({"width": 390, "height": 844})
+    switch("light")
+    run("unfolded", texts="*" if whole else LOOKED)
+    tab.set_viewport_size({"width": 390, "height": 844})
     mark()
     run("unfolded, on a phone")
-    if page in ONE_OF_A_KIND:
+    if whole:
         tab.evaluate(TO_TOP, "block")
         run("the button to the top", ["color-contrast"], "#pst-back-to-top")
+        tab.evaluate(TO_TOP, "none")
+        switch("dark")
+        mark()
+        run("unfolded, dark, on a phone", IN_THE_DARK)
     assert told == []

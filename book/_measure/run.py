@@ -2,7 +2,7 @@
 
     python book/_measure/run.py                        what is missing of five processes a module
     python book/_measure/run.py --only interest --keep-others       renews one module's rows in results.json
-    python book/_measure/run.py --scale 0.01 --processes 2 --only interest,windows --output /tmp/small.json
+    python book/_measure/run.py --scale 0.01 --processes 2 --only interest,windows --output _build/small.json
 
 Every ``bench_*.py`` beside this file takes part (its form stands in race.py). Each process is a fresh
 interpreter and leaves one line in _build/benchmark/ratios.jsonl, so the command can be stopped at any time

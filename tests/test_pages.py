@@ -5,10 +5,12 @@ import inspect
 import json
 import math
 import re
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin
 
 import pytest
+from playwright.sync_api import TimeoutError
 
 import library_pages
 import quiz
@@ -82,15 +84,11 @@ class Reading:
             self.tab.foreign.clear()
             self.tab.errors.clear()
             _open(self.tab, self.address, page)
-        else:
-            self._let_go()
-        return self.tab
-
-    def _let_go(self):
-        """Off every button: a tooltip stays a moment where the wider window had it, outside the narrower."""
+        # off every button: a tooltip stays a moment where the wider window had it, outside the narrower
         self.tab.mouse.move(0, 0)
         self.tab.evaluate("document.activeElement.blur()")
         self.tab.wait_for_function("!document.querySelector('.tooltip')")
+        return self.tab
 
     def close(self):
         """The next test opens its page anew."""
@@ -637,12 +635,14 @@ def test_the_fade_follows_the_scrolling(tab, address):
     box = tab.locator("article .more-right").first
     box.evaluate("node => node.classList.add('watched')")
     box = tab.locator(".watched")
-    side = "node => [node.classList.contains('more-left'), node.classList.contains('more-right')]"
-    assert box.evaluate(side) == [False, True]
-    for place, wanted in ((20, [True, True]), (9999, [True, False])):
+    sides = """sides => {
+        const { classList } = document.querySelector('.watched');
+        return ['left', 'right'].filter((side) => classList.contains(`more-${side}`)).join() === sides;
+    }"""
+    assert tab.evaluate(sides, "right")
+    for place, wanted in ((20, "left,right"), (9999, "left")):
         box.evaluate(f"node => {{ node.scrollLeft = {place}; }}")
-        tab.wait_for_timeout(100)
-        assert box.evaluate(side) == wanted
+        tab.wait_for_function(sides, arg=wanted)
 
 
 def test_figures_in_the_dark_share_one_quiet_ground(browser, address):
@@ -750,22 +750,19 @@ def test_search_reads_what_a_reader_reads(tab, address):
 
 def test_the_contents_mark_what_is_read(tab, address):
     _open(tab, address, "chapters/decay_formula")
-    tab.wait_for_timeout(300)
     links = tab.locator("#page-contents a")
     targets = links.evaluate_all("all => all.map((a) => a.hash)")
-    marked = "[...document.querySelectorAll('#page-contents [aria-current]')].map((a) => a.hash).join()"
+    marked = """(target) => target ===
+        [...document.querySelectorAll('#page-contents [aria-current]')].map((a) => a.hash).join()"""
     for target in [*targets[::3], *targets[::-4]]:
         tab.evaluate(f"document.getElementById('{target[1:]}').scrollIntoView()")
-        tab.wait_for_timeout(80)
         top = tab.evaluate(f"document.getElementById('{target[1:]}').getBoundingClientRect().top")
         if abs(top) < 150:  # else the page ends before it comes to the top
-            assert tab.evaluate(marked) == target
+            tab.wait_for_function(marked, arg=target)
     tab.keyboard.press("End")
-    tab.wait_for_timeout(300)
-    assert tab.evaluate(marked) == targets[-1]
+    tab.wait_for_function(marked, arg=targets[-1])
     links.nth(2).click()
-    tab.wait_for_timeout(300)
-    assert tab.evaluate(marked) == targets[2]
+    tab.wait_for_function(marked, arg=targets[2])
 
 
 @pytest.mark.parametrize("asked", ["fit_decay", "lstm_step", "load_cdnow"])
@@ -909,8 +906,8 @@ def test_a_chapter_has_a_worksheet(tab, name):
     asked = exercises(name)
     assert len(set(titles)) == len(asked)
     assert [title.count("★") for title in titles] == [one.count("★") for one, _ in asked]
-    assert all(tab.locator(".worksheet-exercise").evaluate_all(
-        "all => all.map((one) => one.querySelectorAll('.worksheet-line').length >= 4)"))
+    lines = "all => all.map((one) => one.querySelectorAll('.worksheet-line').length)"
+    assert min(tab.locator(".worksheet-exercise").evaluate_all(lines)) >= 4
     choices = [label for question in quiz.load(name) for label in question["choices"]]
     assert tab.locator(".worksheet li .worksheet-choice").count() == len(choices)
     tells = "article :is(details, form, .solution, .quiz-why, .dropdown, .answer-why, .printed-solutions)"
@@ -1000,13 +997,19 @@ REACHED = """() => [...document.querySelectorAll('article pre')].every(
     (p) => !p.checkVisibility() || p.scrollWidth <= p.clientWidth || p.tabIndex === 0)"""
 
 
+def _left(tab, faults):
+    """What a script finds: nothing as soon as it finds nothing, or what is left when the page has settled."""
+    with suppress(TimeoutError):
+        tab.wait_for_function(f"({faults})().length === 0", timeout=5000)
+    return tab.evaluate(faults)
+
+
 @each_chapter
 def test_on_a_phone_nothing_is_cut_unseen(reading, name):
     """Equations fit, captions and symbols stay on the screen, what scrolls fades, lettering is legible."""
     tab = reading(f"chapters/{name}")
     tab.set_viewport_size({"width": 390, "height": 844})
     tab.evaluate(OPEN)
-    tab.wait_for_timeout(300)
     wide = tab.locator("article div.math mjx-container").evaluate_all(
         """all => all.filter(e => e.scrollWidth > e.clientWidth + 1)
         .map(e => [e.closest('.math').id, e.scrollWidth, e.clientWidth])"""
@@ -1025,14 +1028,14 @@ def test_on_a_phone_nothing_is_cut_unseen(reading, name):
     assert small == [], "lettering of ten points is at least nine pixels high"
     for width in (390, 320):
         tab.set_viewport_size({"width": width, "height": 844})
-        tab.wait_for_timeout(150)
-        unseen = tab.evaluate(
+        unseen = _left(
+            tab,
             """() => [...document.querySelectorAll('article *')].filter((node) => {
                 const style = getComputedStyle(node);
                 if (!['auto', 'scroll'].includes(style.overflowX) || !node.checkVisibility()) return false;
                 if (node.scrollWidth <= node.clientWidth + 1) return false;
                 return style.maskImage === 'none' || node.tabIndex !== 0;
-            }).map((node) => node.outerHTML.slice(0, 150))"""
+            }).map((node) => node.outerHTML.slice(0, 150))""",
         )
         assert unseen == [], f"at {width} pixels"
 
@@ -1100,9 +1103,7 @@ def test_accessibility(last_reading, page):
     if whole:
         last_reading.close()  # to see it folded
     tab = last_reading(page)
-    tab.evaluate("scrollTo({top: 0, behavior: 'instant'}); document.activeElement.blur()")
-    tab.mouse.move(0, 0)  # the head and what the mouse shows lie on nothing that is measured
-    tab.wait_for_function("document.querySelector('.tooltip') === null")
+    tab.evaluate("scrollTo({top: 0, behavior: 'instant'})")  # the head lies on nothing that is measured
     tab.evaluate(TO_TOP, "none")
     tab.evaluate(Axe().axe_script)
     told = []

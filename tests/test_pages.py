@@ -829,10 +829,9 @@ def test_the_bibliography_is_labelled_as_cited():
     assert len(cited) > 20 and cited <= labels
 
 
-def test_all_code_of_a_page_folds_and_stays_folded(tab):
-    """From a file: the choice is kept by this browser, read before anything is drawn, and can be undone."""
-    page = (HTML / "chapters/decay_formula.html").as_uri()
-    tab.goto(page, wait_until="load")
+def test_all_code_of_a_page_folds_and_stays_folded(tab, address):
+    """The choice is kept by this browser, read before anything is drawn, and can be undone."""
+    _open(tab, address, "chapters/decay_formula")
     code = tab.locator("article div.cell_input pre:visible")
     assert code.count() > 10
     switch = tab.get_by_role("button", name="Fold all code")

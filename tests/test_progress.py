@@ -116,9 +116,12 @@ def test_marks_are_kept_shown_saved_and_deleted(context, tmp_path):
 @pytest.mark.page
 def test_what_another_tab_does_is_shown_at_once(context):
     shown = progress_page(context)
+    shown.on("dialog", lambda dialog: dialog.accept())
+    shown.get_by_role("button", name="Delete everything").click()
     assert row(shown)[1].startswith("0 of")
     chapter_page(context).get_by_text("Now", exact=True).click()
     shown.locator("tr[data-chapter=decay_formula] td[data-part=quizzes]", has_text="1 of").wait_for()
+    assert shown.locator(".progress-panel [role=status]").inner_text() == "", "no longer that all is deleted"
 
 
 @pytest.mark.page

@@ -57,7 +57,10 @@
   });
   panel.hidden = false;
   show();
-  window.addEventListener("storage", show); // the reader answers in another tab
+  window.addEventListener("storage", () => { // the reader answers in another tab
+    status.textContent = "";
+    show();
+  });
   if (location.protocol === "file:" && !Object.keys(window.kept.all()).length) {
     status.textContent = "Nothing is kept for this page. From a folder, Firefox keeps the marks of every page apart; below it says how to make one book of the folder.";
   }
